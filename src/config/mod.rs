@@ -2,9 +2,13 @@
 //! Owner: `config`; nothing else reads a configuration file or an environment variable. Invariants: an unknown key is
 //! refused, a `Config` that exists is consistent, and the environment arrives as an argument, so a test needs no process.
 
+pub mod errors;
 pub mod pipeline;
+pub mod reader;
 pub mod reference;
 pub mod settings;
+mod settings_read;
+pub mod units;
 
 use std::path::PathBuf;
 

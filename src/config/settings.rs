@@ -271,7 +271,7 @@ impl Default for Identity {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { max_record_bytes: 20 * MIB, max_consecutive_rejects: 10_000, max_reject_ratio: 1.0 }
+        Limits { max_record_bytes: 20 * MIB, max_consecutive_rejects: 1000, max_reject_ratio: 0.5 }
     }
 }
 
