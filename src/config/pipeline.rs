@@ -1,0 +1,126 @@
+//! One source in the words of its file `pipelines/NAME.toml`: where its records come from, which column is which
+//! canonical field, which of its words means what. Owner: `config`; mapping and publishing read it.
+//! Invariants (checked by `pipeline_read.rs`): every field is mapped at most once, what the shape needs is mapped, every
+//! target is a canonical word, and no two spellings of one source word mean different things.
+
+use crate::model::words::{Decision, EventKind, Field, Law, MessageKind, Priority, Reaction, Status};
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Pipeline {
+    /// The name of the file without `.toml`.
+    pub name: String,
+    /// Code of the upstream system; part of every case key.
+    pub source: String,
+    pub kafka_topic: String,
+    /// Used when the Kafka topic is created; pinned in `streams` afterwards.
+    pub partitions: u32,
+    /// Raised by hand when the Kafka topic was recreated.
+    pub stream_epoch: u32,
+    pub format: Format,
+    pub shape: Shape,
+    /// In the order of the file.
+    pub fields: Vec<FieldMapping>,
+    /// A record without one of these is rejected. Always holds what the shape needs (see `Shape`).
+    pub required: Vec<Field>,
+    /// Values that mean "nothing" (the empty string always does).
+    pub empty: Vec<String>,
+    pub yes: Vec<String>,
+    pub no: Vec<String>,
+    /// Source word → canonical word. A map the file does not have accepts the canonical words themselves.
+    pub status_map: Vec<(String, Status)>,
+    pub event_map: Vec<(String, EventKind)>,
+    pub law_map: Vec<(String, Law)>,
+    pub decision_map: Vec<(String, Decision)>,
+    pub reaction_map: Vec<(String, Reaction)>,
+    pub priority_map: Vec<(String, Priority)>,
+    pub kind_map: Vec<(String, MessageKind)>,
+    /// Source *event* word → the status it moves the case to, where the event's own default is not meant
+    /// (a `status_changed` needs one, unless the `status` field is mapped).
+    pub status_of_event: Vec<(String, Status)>,
+    pub unknown_words: UnknownWord,
+    /// How files of this source look; for `tsur publish`.
+    pub table: Option<TableLayout>,
+}
+
+impl Pipeline {
+    pub fn field(&self, field: Field) -> Option<&FieldMapping> {
+        self.fields.iter().find(|mapping| mapping.field == field)
+    }
+}
+
+/// What a record's bytes are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    Json,
+}
+
+/// How a source speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shape {
+    /// One fact a record; needs `case_id`, `event`, `event_at`.
+    Event,
+    /// The whole row of a case a record; needs `case_id`. Where `registered_at` is not mapped, the time at which Kafka
+    /// received the case's first record stands in.
+    Snapshot,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct FieldMapping {
+    pub field: Field,
+    /// The first column that is not empty wins; `a.b` is the key `b` of the object `a` (a column name that contains a
+    /// dot itself is tried first). Empty when `value` is set.
+    pub columns: Vec<String>,
+    /// A constant in canonical words, the same for each record.
+    pub value: Option<String>,
+    /// For times; others have the default.
+    pub format: TimeFormat,
+    /// The source's own word is kept beside the canonical one (`status`, `stage`, `decision`…).
+    pub keep_raw: bool,
+}
+
+/// How a time is written. The formats without a zone are Moscow time, those without a time of day are Moscow days.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum TimeFormat {
+    /// `2026-01-06T10:15:00+03:00`; without an offset it is Moscow time, without a time of day a Moscow day.
+    #[default]
+    Iso8601,
+    /// `06.01.2026`
+    DayMonthYear,
+    /// `06.01.2026 10:15` or `06.01.2026 10:15:00`
+    DayMonthYearTime,
+    UnixSeconds,
+    UnixMillis,
+}
+
+/// What happens to a record with a word that its map does not have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UnknownWord {
+    /// The record is rejected and the reason names the field.
+    Reject,
+    /// The field counts as not given.
+    Ignore,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct TableLayout {
+    pub delimiter: Delimiter,
+    pub encoding: Encoding,
+    /// The column whose value becomes the Kafka key.
+    pub key: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Delimiter {
+    /// Whichever of `;`, `,` and tab the header line has most of.
+    Auto,
+    Semicolon,
+    Comma,
+    Tab,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Encoding {
+    Auto,
+    Utf8,
+    Windows1251,
+}

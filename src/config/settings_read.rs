@@ -1,0 +1,362 @@
+//! Reads `tsur.toml` and the environment into `Settings`: ranges, then what the values must be to each other.
+//! Owner: `config`. Invariants: the environment wins over the file, an empty variable counts as unset, and two values are
+//! compared only where both are sound, so that one mistake gives one message.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::errors::Errors;
+use super::reader::{Document, Table};
+use super::settings::*;
+use super::units::{show_duration, show_size};
+
+/// How the environment is asked; a closure in tests.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+const ENVIRONMENT: &str = "environment";
+const BROKERS: &str = "a comma-separated list of host:port";
+const URL: &str = "http://host:port or https://host:port, without user and password";
+const KEY: &str = "at least 32 bytes";
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+const GIB: usize = 1 << 30;
+/// ClickHouse would split a longer INSERT, and the batch would no longer be one atomic block.
+const MAX_BLOCK_ROWS: i64 = 1_048_449;
+
+/// librdkafka properties that the exactly-once protocol depends on, so they are not the user's.
+const OWN_PROPERTIES: &[&str] = &[
+    "bootstrap.servers",
+    "metadata.broker.list",
+    "group.id",
+    "group.instance.id",
+    "group.protocol",
+    "session.timeout.ms",
+    "max.poll.interval.ms",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "auto.offset.reset",
+    "partition.assignment.strategy",
+    "enable.partition.eof",
+    "isolation.level",
+    "enable.idempotence",
+    "acks",
+];
+
+/// `folder` is the folder of the file; `key_file` is relative to it.
+pub fn read(file: &str, text: &str, folder: &Path, env: Environment, errors: &Errors) -> Settings {
+    let env = |name: &str| env(name).filter(|value| !value.trim().is_empty());
+    Document::read(file, text, errors, |root| {
+        let tables = Tables {
+            kafka: root.table("kafka"),
+            clickhouse: root.table("clickhouse"),
+            batch: root.table("batch"),
+            budget: root.table("budget"),
+            windows: root.table("windows"),
+            limits: root.table("limits"),
+        };
+        let settings = Settings {
+            kafka: kafka(&tables.kafka, &env, errors),
+            clickhouse: clickhouse(&tables.clickhouse, &env, errors),
+            batch: batch(&tables.batch),
+            budget: budget(&tables.budget),
+            http: http(&root.table("http")),
+            shutdown: shutdown(&root.table("shutdown")),
+            windows: windows(&tables.windows),
+            identity: identity(&root.table("identity"), folder, &env, errors),
+            limits: limits(&tables.limits),
+            log: log(&root.table("log")),
+            pipelines_dir: root.text("pipelines_dir").map_or_else(|| Settings::default().pipelines_dir, PathBuf::from),
+        };
+        cross_checks(&settings, &tables);
+        settings
+    })
+}
+
+/// The tables that take part in cross checks.
+struct Tables<'t> {
+    kafka: Table<'t>,
+    clickhouse: Table<'t>,
+    batch: Table<'t>,
+    budget: Table<'t>,
+    windows: Table<'t>,
+    limits: Table<'t>,
+}
+
+fn seconds(range: RangeInclusive<u64>) -> RangeInclusive<Duration> {
+    Duration::from_secs(*range.start())..=Duration::from_secs(*range.end())
+}
+
+fn millis(range: RangeInclusive<u64>) -> RangeInclusive<Duration> {
+    Duration::from_millis(*range.start())..=Duration::from_millis(*range.end())
+}
+
+fn kafka(table: &Table, env: Environment, errors: &Errors) -> Kafka {
+    let default = Kafka::default();
+    let written = table.text("brokers").inspect(|brokers| {
+        if !is_broker_list(brokers) {
+            table.refuse("brokers", format!("{brokers:?} is not a list of brokers"), BROKERS);
+        }
+    });
+    let brokers = env("TSUR_KAFKA").inspect(|brokers| {
+        if !is_broker_list(brokers) {
+            errors.add_whole(ENVIRONMENT, "TSUR_KAFKA", format!("{brokers:?} is not a list of brokers"), BROKERS);
+        }
+    });
+    Kafka {
+        brokers: brokers.or(written).unwrap_or(default.brokers),
+        group_id: table.text("group_id").unwrap_or(default.group_id),
+        session_timeout: table.duration("session_timeout", seconds(6..=1800)).unwrap_or(default.session_timeout),
+        max_poll_interval: table.duration("max_poll_interval", seconds(10..=3600)).unwrap_or(default.max_poll_interval),
+        properties: properties(&table.table("properties")),
+    }
+}
+
+fn is_broker_list(text: &str) -> bool {
+    text.split(',').all(|broker| {
+        // A broker may carry its security protocol: `SASL_SSL://host:9093`.
+        let address = broker.trim().rsplit_once("://").map_or(broker.trim(), |(_, address)| address);
+        let (host, port) = address.rsplit_once(':').unwrap_or(("", ""));
+        !host.is_empty() && !host.contains(char::is_whitespace) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    })
+}
+
+fn properties(table: &Table) -> BTreeMap<String, String> {
+    let mut properties = BTreeMap::new();
+    for (name, item) in table.entries() {
+        if OWN_PROPERTIES.contains(&name.as_str()) {
+            item.refuse("is set by tsur itself", "any other librdkafka property");
+        } else if let Some(value) = item.scalar() {
+            properties.insert(name, value);
+        }
+    }
+    properties
+}
+
+fn clickhouse(table: &Table, env: Environment, errors: &Errors) -> ClickHouse {
+    let default = ClickHouse::default();
+    let written = table.text("url").inspect(|url| {
+        if !is_url(url) {
+            table.refuse("url", "is not an address of ClickHouse's HTTP server", URL);
+        }
+    });
+    let url = env("TSUR_CLICKHOUSE_URL").inspect(|url| {
+        if !is_url(url) {
+            errors.add_whole(ENVIRONMENT, "TSUR_CLICKHOUSE_URL", "is not an address of ClickHouse's HTTP server", URL);
+        }
+    });
+    let database = table.text("database").inspect(|name| {
+        let letters = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !letters || name.starts_with(|c: char| c.is_ascii_digit()) {
+            table.refuse(
+                "database",
+                format!("{name:?} is not a plain name"),
+                "latin letters, digits and _, not starting with a digit",
+            );
+        }
+    });
+    let password = table.text("password").map(Secret::new);
+    let user = table.text("user");
+    ClickHouse {
+        url: url.or(written).map_or(default.url, |url| url.trim_end_matches('/').to_owned()),
+        database: database.unwrap_or(default.database),
+        user: env("TSUR_CLICKHOUSE_USER").or(user).unwrap_or(default.user),
+        password: env("TSUR_CLICKHOUSE_PASSWORD").map(Secret::new).or(password).unwrap_or_default(),
+        connect_timeout: table.duration("connect_timeout", millis(100..=60_000)).unwrap_or(default.connect_timeout),
+        request_timeout: table.duration("request_timeout", seconds(1..=600)).unwrap_or(default.request_timeout),
+        retries: table.integer("retries", 0..=20).unwrap_or(default.retries),
+        first_backoff: table.duration("first_backoff", millis(10..=30_000)).unwrap_or(default.first_backoff),
+    }
+}
+
+fn is_url(url: &str) -> bool {
+    let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    host.is_some_and(|host| !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c == '@' || c == '?'))
+}
+
+fn batch(table: &Table) -> Batch {
+    let default = Batch::default();
+    Batch {
+        max_rows: table.integer("max_rows", 1..=MAX_BLOCK_ROWS).unwrap_or(default.max_rows),
+        max_bytes: table.size("max_bytes", 64 * KIB..=256 * MIB).unwrap_or(default.max_bytes),
+        max_age: table.duration("max_age", millis(200..=1000)).unwrap_or(default.max_age),
+        idle_age: table.duration("idle_age", millis(200..=5000)).unwrap_or(default.idle_age),
+        insert_slots: table.integer("insert_slots", 1..=64).unwrap_or(default.insert_slots),
+    }
+}
+
+fn budget(table: &Table) -> Budget {
+    let default = Budget::default();
+    Budget {
+        records: table.integer("records", 1..=100_000_000).unwrap_or(default.records),
+        bytes: table.size("bytes", MIB..=64 * GIB).unwrap_or(default.bytes),
+        reopen_ratio: table.number("reopen_ratio", 0.1..=0.9).unwrap_or(default.reopen_ratio),
+    }
+}
+
+fn http(table: &Table) -> Http {
+    let listen = table.item("listen").and_then(|item| {
+        let text = item.text()?;
+        let address = text.parse::<SocketAddr>().ok();
+        if address.is_none() {
+            item.refuse(
+                format!("{text:?} is not an address to listen on"),
+                "ip:port, such as \"127.0.0.1:9464\" or \"0.0.0.0:9464\"",
+            );
+        }
+        address
+    });
+    listen.map_or_else(Http::default, |listen| Http { listen })
+}
+
+fn shutdown(table: &Table) -> Shutdown {
+    Shutdown { budget: table.duration("budget", seconds(1..=600)).unwrap_or(Shutdown::default().budget) }
+}
+
+fn windows(table: &Table) -> Windows {
+    let (default, days) = (Windows::default(), seconds(86_400..=3660 * 86_400));
+    Windows {
+        minute_retention: table.duration("minute_retention", days.clone()).unwrap_or(default.minute_retention),
+        hour_retention: table.duration("hour_retention", days).unwrap_or(default.hour_retention),
+    }
+}
+
+fn identity(table: &Table, folder: &Path, env: Environment, errors: &Errors) -> Identity {
+    let key_env = table.text("key_env").unwrap_or_else(|| Identity::default().key_env);
+    let key_file = table.text("key_file").map(PathBuf::from);
+    let mut key = env(&key_env).map(Secret::new);
+    if let Some(key) = &key
+        && key.expose().len() < 32
+    {
+        errors.add_whole(ENVIRONMENT, &key_env, "is too short for a key", KEY);
+    } else if key.is_none()
+        && let Some(path) = &key_file
+    {
+        match std::fs::read_to_string(folder.join(path)) {
+            Ok(text) if text.trim().len() >= 32 => key = Some(Secret::new(text.trim())),
+            Ok(_) => table.refuse("key_file", format!("the key in {} is too short", path.display()), KEY),
+            Err(error) => table.refuse(
+                "key_file",
+                format!("cannot read {}: {error}", path.display()),
+                "a readable file that holds the key",
+            ),
+        }
+    }
+    Identity { key_env, key_file, key }
+}
+
+fn limits(table: &Table) -> Limits {
+    let default = Limits::default();
+    Limits {
+        max_record_bytes: table.size("max_record_bytes", KIB..=128 * MIB).unwrap_or(default.max_record_bytes),
+        max_consecutive_rejects: table
+            .integer("max_consecutive_rejects", 0..=1_000_000_000)
+            .unwrap_or(default.max_consecutive_rejects),
+        max_reject_ratio: table.number("max_reject_ratio", 0.01..=1.0).unwrap_or(default.max_reject_ratio),
+    }
+}
+
+fn log(table: &Table) -> Log {
+    let default = Log::default();
+    let levels = [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace]
+        .map(|level| (level.name(), level));
+    Log {
+        format: table
+            .choice("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)])
+            .unwrap_or(default.format),
+        level: table.choice("level", &levels).unwrap_or(default.level),
+    }
+}
+
+/// A rule between two values: the first key must be smaller than (or as small as) the second.
+struct Rule<'t, T> {
+    small: (&'t Table<'t>, &'t str, T),
+    large: (&'t Table<'t>, &'t str, T),
+    large_name: &'t str,
+    why: &'t str,
+    strict: bool,
+}
+
+impl<T: PartialOrd + Copy> Rule<'_, T> {
+    fn check(&self, show: fn(T) -> String) {
+        let ((small_table, small_key, small), (large_table, large_key, large)) = (&self.small, &self.large);
+        let broken = if self.strict { small >= large } else { small > large };
+        if broken && small_table.is_sound(small_key) && large_table.is_sound(large_key) {
+            let limit = if self.strict { "less than" } else { "at most" };
+            let problem = format!("{} does not fit {} = {}: {}", show(*small), self.large_name, show(*large), self.why);
+            small_table.refuse(small_key, problem, format!("{limit} {}", show(*large)));
+        }
+    }
+}
+
+fn cross_checks(s: &Settings, t: &Tables) {
+    let times = [
+        Rule {
+            small: (&t.clickhouse, "connect_timeout", s.clickhouse.connect_timeout),
+            large: (&t.clickhouse, "request_timeout", s.clickhouse.request_timeout),
+            large_name: "clickhouse.request_timeout",
+            why: "a request includes its connection",
+            strict: true,
+        },
+        Rule {
+            small: (&t.clickhouse, "request_timeout", s.clickhouse.request_timeout),
+            large: (&t.kafka, "max_poll_interval", s.kafka.max_poll_interval),
+            large_name: "kafka.max_poll_interval",
+            why: "Kafka would take the partitions away during a slow insert",
+            strict: true,
+        },
+        Rule {
+            small: (&t.kafka, "session_timeout", s.kafka.session_timeout),
+            large: (&t.kafka, "max_poll_interval", s.kafka.max_poll_interval),
+            large_name: "kafka.max_poll_interval",
+            why: "librdkafka refuses it",
+            strict: false,
+        },
+        Rule {
+            small: (&t.batch, "max_age", s.batch.max_age),
+            large: (&t.batch, "idle_age", s.batch.idle_age),
+            large_name: "batch.idle_age",
+            why: "an idle partition seals later, not earlier",
+            strict: false,
+        },
+        Rule {
+            small: (&t.windows, "minute_retention", s.windows.minute_retention),
+            large: (&t.windows, "hour_retention", s.windows.hour_retention),
+            large_name: "windows.hour_retention",
+            why: "the finer windows go first",
+            strict: false,
+        },
+    ];
+    times.iter().for_each(|rule| rule.check(show_duration));
+    let sizes = [
+        Rule {
+            small: (&t.batch, "max_bytes", s.batch.max_bytes),
+            large: (&t.budget, "bytes", s.budget.bytes),
+            large_name: "budget.bytes",
+            why: "the budget must hold a batch",
+            strict: false,
+        },
+        Rule {
+            small: (&t.limits, "max_record_bytes", s.limits.max_record_bytes),
+            large: (&t.budget, "bytes", s.budget.bytes),
+            large_name: "budget.bytes",
+            why: "the budget must hold the longest record",
+            strict: false,
+        },
+    ];
+    sizes.iter().for_each(|rule| rule.check(show_size));
+    let rows = Rule {
+        small: (&t.batch, "max_rows", s.batch.max_rows),
+        large: (&t.budget, "records", s.budget.records),
+        large_name: "budget.records",
+        why: "the budget must hold a batch",
+        strict: false,
+    };
+    rows.check(|rows| rows.to_string());
+}
+
+#[cfg(test)]
+#[path = "settings_tests.rs"]
+mod tests;
