@@ -113,18 +113,25 @@ const DICTIONARY_FLAGS: u64 = (1 << 9) | (1 << 10);
 /// Writes blocks: header, then columns one after another.
 pub struct BlockWriter {
     out: Vec<u8>,
+    columns: u8,
     rows: usize,
 }
 
+/// A block's number of columns is one byte of its header as long as it stays below this.
+const MAX_COLUMNS: u8 = 127;
+
 impl BlockWriter {
-    pub fn new(columns: usize, rows: usize, capacity: usize) -> BlockWriter {
-        let mut out = Vec::with_capacity(capacity + columns * 64);
-        write_varint(&mut out, columns as u64);
+    /// `capacity`: expected bytes of all columns.
+    pub fn new(rows: usize, capacity: usize) -> BlockWriter {
+        let mut out = Vec::with_capacity(capacity + 8 * 1024);
+        out.push(0); // number of columns, known at the end
         write_varint(&mut out, rows as u64);
-        BlockWriter { out, rows }
+        BlockWriter { out, columns: 0, rows }
     }
 
     fn head(&mut self, name: &str, kind: &str) {
+        self.columns += 1;
+        debug_assert!(self.columns <= MAX_COLUMNS);
         write_string(&mut self.out, name.as_bytes());
         write_string(&mut self.out, kind.as_bytes());
     }
@@ -195,7 +202,8 @@ impl BlockWriter {
         }
     }
 
-    pub fn finish(self) -> Vec<u8> {
+    pub fn finish(mut self) -> Vec<u8> {
+        self.out[0] = self.columns;
         self.out
     }
 }
@@ -232,7 +240,7 @@ mod tests {
             });
         }
         assert_eq!(asked, 2);
-        let mut writer = BlockWriter::new(1, 4, 0);
+        let mut writer = BlockWriter::new(4, 0);
         writer.dictionary("d", &mut column);
         let bytes = writer.finish();
         assert_eq!(&bytes[bytes.len() - 4..], &[0, 1, 0, 0]);
