@@ -4,6 +4,7 @@
 
 pub mod errors;
 pub mod pipeline;
+mod pipeline_read;
 pub mod reader;
 pub mod reference;
 pub mod settings;
