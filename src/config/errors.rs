@@ -33,6 +33,14 @@ impl fmt::Display for ConfigError {
     }
 }
 
+/// Where a value stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Place {
+    pub file: String,
+    pub line: usize,
+    pub key: String,
+}
+
 /// Every mistake of one run, sorted; never empty.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConfigErrors(pub Vec<ConfigError>);
@@ -57,6 +65,16 @@ pub struct Errors(RefCell<Vec<ConfigError>>);
 impl Errors {
     pub fn add(&self, error: ConfigError) {
         self.0.borrow_mut().push(error);
+    }
+
+    pub fn add_at(&self, place: &Place, problem: impl Into<String>, allowed: impl Into<String>) {
+        self.add(ConfigError {
+            file: place.file.clone(),
+            line: place.line,
+            key: place.key.clone(),
+            problem: problem.into(),
+            allowed: allowed.into(),
+        });
     }
 
     /// A mistake of a file as a whole, or of the environment.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
-use super::errors::{ConfigError, Errors};
+use super::errors::{ConfigError, Errors, Place};
 use super::units;
 
 /// One file while it is read.
@@ -261,6 +261,11 @@ impl<'t> Item<'t> {
         self.document.refuse(self.line, &self.path, problem, allowed);
     }
 
+    /// For mistakes that are found when the file is closed again.
+    pub fn place(&self) -> Place {
+        Place { file: self.document.file.clone(), line: self.line, key: self.path.clone() }
+    }
+
     fn wrong_type(&self, wanted: &str) {
         self.refuse(format!("is {}", a_kind(self.value)), wanted);
     }
@@ -297,6 +302,14 @@ impl<'t> Item<'t> {
                 self.wrong_type("a text, a number, true or false");
                 None
             }
+        }
+    }
+
+    /// A date of TOML, quoted or not, as text.
+    pub fn text_or_date(&self) -> Option<String> {
+        match self.value {
+            DeValue::Datetime(date) => Some(date.to_string()),
+            _ => self.text(),
         }
     }
 
@@ -444,20 +457,23 @@ pub fn did_you_mean<'a>(written: &str, candidates: impl Iterator<Item = &'a str>
     }
 }
 
-/// Levenshtein distance in letters.
+/// Edit distance in letters; two neighbours swapped are one edit, as fingers do it.
 fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, right) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(left != *right);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = replaced.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(best);
         }
+        rows.push(row);
     }
-    row[b.len()]
+    rows[a.len()][b.len()]
 }
 
 fn quoted_if_needed(key: &str) -> String {
