@@ -33,6 +33,14 @@ impl fmt::Display for ConfigError {
     }
 }
 
+/// Where a value stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Place {
+    pub file: String,
+    pub line: usize,
+    pub key: String,
+}
+
 /// Every mistake of one run, sorted; never empty.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConfigErrors(pub Vec<ConfigError>);
@@ -59,6 +67,16 @@ impl Errors {
         self.0.borrow_mut().push(error);
     }
 
+    pub fn add_at(&self, place: &Place, problem: impl Into<String>, allowed: impl Into<String>) {
+        self.add(ConfigError {
+            file: place.file.clone(),
+            line: place.line,
+            key: place.key.clone(),
+            problem: problem.into(),
+            allowed: allowed.into(),
+        });
+    }
+
     /// A mistake of a file as a whole, or of the environment.
     pub fn add_whole(&self, file: &str, key: &str, problem: impl Into<String>, allowed: impl Into<String>) {
         self.add(ConfigError {
@@ -72,7 +90,10 @@ impl Errors {
 
     /// There is a mistake in this key already.
     pub fn mentions(&self, file: &str, key: &str) -> bool {
-        self.0.borrow().iter().any(|error| error.file == file && error.key == key)
+        self.0
+            .borrow()
+            .iter()
+            .any(|error| error.file == file && error.key == key)
     }
 
     /// `Err` when there was any mistake; the same mistake found on two ways is one.
@@ -80,6 +101,10 @@ impl Errors {
         let mut list = self.0.into_inner();
         list.sort();
         list.dedup();
-        if list.is_empty() { Ok(()) } else { Err(ConfigErrors(list)) }
+        if list.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigErrors(list))
+        }
     }
 }

@@ -3,21 +3,32 @@
 //! refused, a `Config` that exists is consistent, and the environment arrives as an argument, so a test needs no process.
 
 pub mod errors;
+mod files;
 pub mod pipeline;
+mod pipeline_read;
 pub mod reader;
 pub mod reference;
+mod reference_read;
 pub mod settings;
 mod settings_read;
 pub mod units;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::model::ids::RulesVersion;
+use errors::Errors;
+pub use errors::{ConfigError, ConfigErrors};
+use files::Folder;
 pub use pipeline::Pipeline;
 pub use reference::Reference;
+use reference_read::ReferenceFiles;
 pub use settings::Settings;
+pub use settings_read::Environment;
 
-/// Everything `tsur` was told. Calendars and policies join when the rules module is there.
+/// The file of the settings inside the configuration folder.
+pub const SETTINGS_FILE: &str = "tsur.toml";
+
+/// Everything `tsur` was told.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Config {
     pub settings: Settings,
@@ -29,3 +40,76 @@ pub struct Config {
     /// `settings.pipelines_dir`, resolved.
     pub pipelines_dir: PathBuf,
 }
+
+impl Config {
+    pub fn pipeline(&self, name: &str) -> Option<&Pipeline> {
+        self.pipelines.iter().find(|pipeline| pipeline.name == name)
+    }
+}
+
+/// Reads `dir/tsur.toml` and the pipelines folder it names. `env` is asked for `TSUR_KAFKA`, `TSUR_CLICKHOUSE_URL`,
+/// `TSUR_CLICKHOUSE_USER`, `TSUR_CLICKHOUSE_PASSWORD` and the variable of the identity key; an empty value counts as unset.
+pub fn load(dir: &Path, env: Environment) -> Result<Config, ConfigErrors> {
+    let errors = Errors::default();
+    let path = dir.join(SETTINGS_FILE);
+    let text = files::read_text(&path, &errors).unwrap_or_default();
+    let settings = settings_read::read(&path.display().to_string(), &text, dir, env, &errors);
+    let pipelines_dir = files::tidy(&dir.join(&settings.pipelines_dir));
+
+    let folder = Folder::read(&pipelines_dir, &errors);
+    let mut pipelines = Vec::new();
+    for file in folder.inside("") {
+        pipelines.push(pipeline_read::read(&file.name, &file.text, &errors));
+    }
+    if pipelines.is_empty() && pipelines_dir.is_dir() {
+        let name = pipelines_dir.display().to_string();
+        errors.add_whole(&name, "", "no pipeline here", "at least one NAME.toml, see pipelines/pos.toml");
+    }
+    check_together(&pipelines, &folder, &errors);
+    let reference = read_reference(&folder, &pipelines_dir, &errors);
+    let rules = folder.rules_version();
+    errors.into_result()?;
+    Ok(Config { settings, pipelines, reference, rules, pipelines_dir })
+}
+
+/// Two pipelines must not read one Kafka topic, nor speak for one source: its cases would lie in two places.
+fn check_together(pipelines: &[Pipeline], folder: &Folder, errors: &Errors) {
+    for (index, pipeline) in pipelines.iter().enumerate() {
+        let file = folder.inside("").nth(index).map_or("", |file| file.name.as_str());
+        for earlier in &pipelines[..index] {
+            if !pipeline.kafka_topic.is_empty() && pipeline.kafka_topic == earlier.kafka_topic {
+                let problem = format!("{} is read by pipeline {} already", pipeline.kafka_topic, earlier.name);
+                errors.add_whole(file, "kafka_topic", problem, "a Kafka topic of its own");
+            }
+            if !pipeline.source.is_empty() && pipeline.source == earlier.source {
+                let problem = format!("{} is the source of pipeline {} already", pipeline.source, earlier.name);
+                errors.add_whole(file, "source", problem, "a source of its own");
+            }
+        }
+    }
+}
+
+/// A folder without `reference/` is sound (everything is "unknown" then); one with half of the lists is not.
+fn read_reference(folder: &Folder, pipelines_dir: &Path, errors: &Errors) -> Reference {
+    if folder.inside("reference").next().is_none() {
+        return Reference::default();
+    }
+    let list = |name: &str| match folder.inside("reference").find(|file| file.stem == name) {
+        Some(file) => (file.name.as_str(), file.text.as_str()),
+        None => {
+            let path = pipelines_dir.join("reference").join(format!("{name}.toml"));
+            errors.add_whole(&path.display().to_string(), "", "is missing", "all of blocks, topics, territories, bodies");
+            ("", "")
+        }
+    };
+    let lists = ReferenceFiles {
+        blocks: list("blocks"),
+        topics: list("topics"),
+        territories: list("territories"),
+        bodies: list("bodies"),
+    };
+    reference_read::read(&lists, errors)
+}
+
+#[cfg(test)]
+mod tests;

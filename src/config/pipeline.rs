@@ -46,6 +46,16 @@ impl Pipeline {
     pub fn field(&self, field: Field) -> Option<&FieldMapping> {
         self.fields.iter().find(|mapping| mapping.field == field)
     }
+
+    /// The columns whose first non-empty value is the Kafka key of a record: those of the case, so that all records of
+    /// a case meet in one partition.
+    pub fn key_columns(&self) -> &[String] {
+        match (&self.table, self.field(Field::CaseId)) {
+            (Some(table), _) => std::slice::from_ref(&table.key),
+            (None, Some(case)) => &case.columns,
+            (None, None) => &[],
+        }
+    }
 }
 
 /// What a record's bytes are.
@@ -57,11 +67,22 @@ pub enum Format {
 /// How a source speaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shape {
-    /// One fact a record; needs `case_id`, `event`, `event_at`.
+    /// One fact a record; needs `case_id`, `event`, `event_at`. Where `registered_at` is not mapped, the time of the
+    /// `registered` event stands in.
     Event,
     /// The whole row of a case a record; needs `case_id`. Where `registered_at` is not mapped, the time at which Kafka
     /// received the case's first record stands in.
     Snapshot,
+}
+
+impl Shape {
+    /// Fields without which a record of this shape says nothing.
+    pub fn needs(self) -> &'static [Field] {
+        match self {
+            Shape::Event => &[Field::CaseId, Field::Event, Field::EventAt],
+            Shape::Snapshot => &[Field::CaseId],
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Debug)]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
-use super::errors::{ConfigError, Errors};
+use super::errors::{ConfigError, Errors, Place};
 use super::units;
 
 /// One file while it is read.
@@ -26,13 +26,25 @@ impl<'e> Document<'e> {
     /// Parses `text` and hands its root to `read`.
     pub fn read<T>(file: &str, text: &str, errors: &'e Errors, read: impl FnOnce(&Table) -> T) -> T {
         let (root, mistakes) = DeTable::parse_recoverable(text);
-        let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        let mut document = Document { file: file.to_owned(), line_starts, broken_lines: BTreeSet::new(), errors };
+        let line_starts = std::iter::once(0)
+            .chain(text.match_indices('\n').map(|(at, _)| at + 1))
+            .collect();
+        let mut document = Document {
+            file: file.to_owned(),
+            line_starts,
+            broken_lines: BTreeSet::new(),
+            errors,
+        };
         for mistake in mistakes {
             let line = document.line_of(mistake.span().unwrap_or(0..0));
             // One broken line often gives several parser messages; the first is the cause.
             if document.broken_lines.insert(line) {
-                document.report(line, "", format!("not TOML: {}", mistake.message()), "TOML 1.0, see https://toml.io");
+                document.report(
+                    line,
+                    "",
+                    format!("not TOML: {}", mistake.message()),
+                    "TOML 1.0, see https://toml.io",
+                );
             }
         }
         read(&Table::new(&document, String::new(), 1, Some(root.get_ref())))
@@ -82,7 +94,14 @@ pub struct Item<'t> {
 
 impl<'t> Table<'t> {
     fn new(document: &'t Document<'t>, path: String, line: usize, entries: Option<&'t DeTable<'t>>) -> Table<'t> {
-        Table { document, path, line, entries, known: RefCell::default(), open: std::cell::Cell::new(false) }
+        Table {
+            document,
+            path,
+            line,
+            entries,
+            known: RefCell::default(),
+            open: std::cell::Cell::new(false),
+        }
     }
 
     pub fn is_present(&self) -> bool {
@@ -90,7 +109,11 @@ impl<'t> Table<'t> {
     }
 
     fn child(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        }
     }
 
     /// The value of a key, which counts as known from now on.
@@ -98,14 +121,19 @@ impl<'t> Table<'t> {
         self.known.borrow_mut().push(key);
         let value = self.entries?.get(key)?;
         let line = self.document.line_of(value.span());
-        Some(Item { document: self.document, path: self.child(key), line, value: value.get_ref() })
+        Some(Item {
+            document: self.document,
+            path: self.child(key),
+            line,
+            value: value.get_ref(),
+        })
     }
 
     /// Like `item`, but its absence is a mistake.
     pub fn require(&self, key: &'static str, allowed: &str) -> Option<Item<'t>> {
         let item = self.item(key);
-        if item.is_none() && self.document.broken_lines.is_empty() {
-            self.document.report(self.line, &self.child(key), "is missing", allowed);
+        if item.is_none() {
+            self.refuse_missing(key, "is missing", allowed);
         }
         item
     }
@@ -114,14 +142,17 @@ impl<'t> Table<'t> {
     pub fn table(&self, key: &'static str) -> Table<'t> {
         match self.item(key) {
             None => Table::new(self.document, self.child(key), self.line, None),
-            Some(item) => item.table().unwrap_or_else(|| Table::new(self.document, item.path, item.line, None)),
+            Some(item) => item
+                .table()
+                .unwrap_or_else(|| Table::new(self.document, item.path, item.line, None)),
         }
     }
 
     /// The tables `[[key]]`.
     pub fn tables(&self, key: &'static str) -> Vec<Table<'t>> {
-        self.item(key)
-            .map_or_else(Vec::new, |item| item.list().into_iter().filter_map(|element| element.table()).collect())
+        self.item(key).map_or_else(Vec::new, |item| {
+            item.list().into_iter().filter_map(|element| element.table()).collect()
+        })
     }
 
     /// All entries in the order of the file, for tables whose keys are the user's own.
@@ -132,7 +163,15 @@ impl<'t> Table<'t> {
         let located = entries.into_iter().map(|(key, value)| {
             let line = self.document.line_of(value.span());
             let path = self.child(&quoted_if_needed(key.get_ref()));
-            (key.get_ref().to_string(), Item { document: self.document, path, line, value: value.get_ref() })
+            (
+                key.get_ref().to_string(),
+                Item {
+                    document: self.document,
+                    path,
+                    line,
+                    value: value.get_ref(),
+                },
+            )
         });
         located.collect()
     }
@@ -142,6 +181,18 @@ impl<'t> Table<'t> {
         let value = self.entries.and_then(|entries| entries.get(key));
         let line = value.map_or(self.line, |value| self.document.line_of(value.span()));
         self.document.refuse(line, &self.child(key), problem, allowed);
+    }
+
+    /// Refuses the table itself.
+    pub fn refuse_whole(&self, problem: impl Into<String>, allowed: impl Into<String>) {
+        self.document.refuse(self.line, &self.path, problem, allowed);
+    }
+
+    /// For keys that must be there because of what others say.
+    pub fn refuse_missing(&self, key: &str, problem: impl Into<String>, allowed: impl Into<String>) {
+        if self.document.broken_lines.is_empty() {
+            self.document.report(self.line, &self.child(key), problem, allowed);
+        }
     }
 
     /// No mistake was found in this key so far, so it may be compared with others.
@@ -189,14 +240,17 @@ impl<'t> Table<'t> {
 
 impl Drop for Table<'_> {
     fn drop(&mut self) {
-        let Some(entries) = self.entries.filter(|_| !self.open.get()) else { return };
+        let Some(entries) = self.entries.filter(|_| !self.open.get()) else {
+            return;
+        };
         let known = self.known.borrow();
         for (key, value) in entries {
             let name = key.get_ref().as_ref();
             if !known.contains(&name) {
                 let line = self.document.line_of(value.span());
                 let problem = format!("unknown key{}", did_you_mean(name, known.iter().copied()));
-                self.document.refuse(line, &self.child(&quoted_if_needed(name)), problem, known.join(", "));
+                self.document
+                    .refuse(line, &self.child(&quoted_if_needed(name)), problem, known.join(", "));
             }
         }
     }
@@ -207,12 +261,21 @@ impl<'t> Item<'t> {
         self.document.refuse(self.line, &self.path, problem, allowed);
     }
 
+    /// For mistakes that are found when the file is closed again.
+    pub fn place(&self) -> Place {
+        Place { file: self.document.file.clone(), line: self.line, key: self.path.clone() }
+    }
+
     fn wrong_type(&self, wanted: &str) {
         self.refuse(format!("is {}", a_kind(self.value)), wanted);
     }
 
     pub fn is_text(&self) -> bool {
         self.value.is_str()
+    }
+
+    pub fn is_table(&self) -> bool {
+        self.value.is_table()
     }
 
     pub fn is_list(&self) -> bool {
@@ -239,6 +302,14 @@ impl<'t> Item<'t> {
                 self.wrong_type("a text, a number, true or false");
                 None
             }
+        }
+    }
+
+    /// A date of TOML, quoted or not, as text.
+    pub fn text_or_date(&self) -> Option<String> {
+        match self.value {
+            DeValue::Datetime(date) => Some(date.to_string()),
+            _ => self.text(),
         }
     }
 
@@ -287,7 +358,9 @@ impl<'t> Item<'t> {
             return None;
         };
         let value = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
-        let value = value.filter(|value| range.contains(value)).and_then(|value| T::try_from(value).ok());
+        let value = value
+            .filter(|value| range.contains(value))
+            .and_then(|value| T::try_from(value).ok());
         if value.is_none() {
             self.refuse(format!("{integer} is out of range"), allowed);
         }
@@ -375,27 +448,32 @@ pub fn words<T: Copy>(all: &'static [T], name: fn(T) -> &'static str) -> Vec<(&'
 pub fn did_you_mean<'a>(written: &str, candidates: impl Iterator<Item = &'a str>) -> String {
     let written = written.to_lowercase();
     let limit = (written.chars().count() / 3).min(3);
-    let nearest = candidates.map(|name| (edits(&written, &name.to_lowercase()), name)).min();
+    let nearest = candidates
+        .map(|name| (edits(&written, &name.to_lowercase()), name))
+        .min();
     match nearest {
         Some((distance, name)) if distance <= limit => format!("; did you mean \"{name}\"?"),
         _ => String::new(),
     }
 }
 
-/// Levenshtein distance in letters.
+/// Edit distance in letters; two neighbours swapped are one edit, as fingers do it.
 fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, right) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(left != *right);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = replaced.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(best);
         }
+        rows.push(row);
     }
-    row[b.len()]
+    rows[a.len()][b.len()]
 }
 
 fn quoted_if_needed(key: &str) -> String {
