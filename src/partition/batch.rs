@@ -92,8 +92,19 @@ pub struct Written {
 /// # Errors
 /// `CommitError::Fenced`: the partition has another owner, nothing may be inserted.
 pub async fn begin(log: &impl OffsetLog, stream: &StreamId, intent: Intent) -> Result<OpenIntent, CommitError> {
-    log.commit(stream, intent.range.begin, &intent.to_string()).await?;
-    Ok(OpenIntent { intent })
+    let metadata = intent.to_string();
+    match log.commit(stream, intent.range.begin, &metadata).await {
+        Ok(()) => Ok(OpenIntent { intent }),
+        Err(CommitError::Unknown(problem)) => {
+            // inserting on a guess would race with the next owner, so the broker is asked what it holds
+            let held = log.committed(stream).await?;
+            if held == Some((intent.range.begin, metadata)) {
+                return Ok(OpenIntent { intent });
+            }
+            Err(CommitError::NotTaken(problem))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// An intent found at recovery stands already: the broker has it as ours.

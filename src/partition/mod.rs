@@ -1,5 +1,11 @@
 //! One partition and all its state: recovery, batches, the fold of records into cases and windows.
 
 pub mod batch;
+pub mod flight;
+pub mod fold;
 pub mod ports;
 pub mod recovery;
+pub mod restore;
+mod start;
+pub mod status;
+pub mod worker;

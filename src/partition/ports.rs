@@ -2,6 +2,7 @@
 //! tests bring fakes that lose replies, wake up late and die in between.
 //! Invariant: each error says whether to try again, to give up the partition, or to stop.
 
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -18,13 +19,22 @@ use crate::model::windows::{WindowKey, WindowUnit, WindowValue};
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct StreamId {
     pub pipeline: Arc<str>,
+    pub source: Arc<str>,
     pub topic: Arc<str>,
     pub partition: Partition,
 }
 
 impl StreamId {
+    /// A partition of a pipeline that is named like its source.
     pub fn new(pipeline: &str, topic: &str, partition: i32) -> StreamId {
-        StreamId { pipeline: Arc::from(pipeline), topic: Arc::from(topic), partition: Partition(partition) }
+        let pipeline: Arc<str> = Arc::from(pipeline);
+        StreamId { source: pipeline.clone(), pipeline, topic: Arc::from(topic), partition: Partition(partition) }
+    }
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.topic, self.partition)
     }
 }
 

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use crate::enrich::names::NameLists;
 use crate::model::case::Case;
 use crate::model::effects::{Dimensions, Effect};
-use crate::model::ids::{CaseKey, Offset, Partition, RulesVersion};
+use crate::model::ids::{CaseKey, Offset, RulesVersion};
 use crate::model::time::{Time, seconds_or_zero};
 use crate::model::words::{Decision, EffectKind, EventKind, Law, MessageKind, Outcome, Priority, Reaction, Status};
+use crate::partition::ports::StreamId;
 use crate::sink::native::{BlockWriter, Dictionary, Fixed, Text};
 
 /// Where a row comes from.
@@ -49,18 +50,9 @@ pub struct Told<'a> {
     pub longitude: f32,
 }
 
-/// What is the same in each row of a batch.
-#[derive(Clone, Debug)]
-pub struct Stream {
-    pub pipeline: Arc<str>,
-    pub source: Arc<str>,
-    pub kafka_topic: Arc<str>,
-    pub partition: Partition,
-}
-
 /// The columns of one batch.
 pub struct JournalBlock {
-    stream: Stream,
+    stream: StreamId,
     names: Arc<NameLists>,
     reasons: crate::enrich::names::Names,
     rows: usize,
@@ -155,7 +147,7 @@ const DATETIME: &str = "DateTime('Europe/Moscow')";
 const DATETIME64: &str = "DateTime64(3, 'Europe/Moscow')";
 
 impl JournalBlock {
-    pub fn new(stream: Stream, names: Arc<NameLists>) -> JournalBlock {
+    pub fn new(stream: StreamId, names: Arc<NameLists>) -> JournalBlock {
         JournalBlock {
             stream,
             names,
@@ -236,7 +228,7 @@ impl JournalBlock {
     /// `tick` is the time of sealing (milliseconds), which the intent recorded.
     pub fn seal(&mut self, tick: i64, rules: RulesVersion) -> Vec<u8> {
         let mut out = BlockWriter::new(self.rows, self.bytes() + self.bytes() / 4);
-        out.constant_word("kafka_topic", &self.stream.kafka_topic);
+        out.constant_word("kafka_topic", &self.stream.topic);
         out.constant("kafka_partition", "UInt16", &(self.stream.partition.0 as u16).to_le_bytes());
         out.fixed("kafka_offset", "UInt64", &mut self.offset);
         out.fixed("item", "UInt16", &mut self.item);

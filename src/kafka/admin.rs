@@ -1,0 +1,47 @@
+//! Kafka topics: creating them, counting their partitions, asking where records are.
+//! Invariant: an existing topic is never changed.
+
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use thiserror::Error;
+
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+#[derive(Debug, Error)]
+pub enum AdminError {
+    #[error("kafka does not answer: {0}. Check kafka.brokers or TSUR_KAFKA")]
+    Unreachable(KafkaError),
+    #[error("kafka topic {topic} could not be created: {code}")]
+    NotCreated { topic: String, code: RDKafkaErrorCode },
+}
+
+/// Creates the topics that are not there; `partitions` and replication of existing ones stay as they are.
+pub async fn create_topics(config: &ClientConfig, topics: &[(&str, u32)], replication: i32) -> Result<(), AdminError> {
+    let admin: AdminClient<DefaultClientContext> = config.create().map_err(AdminError::Unreachable)?;
+    let new: Vec<NewTopic<'_>> = topics
+        .iter()
+        .map(|(name, partitions)| NewTopic::new(name, *partitions as i32, TopicReplication::Fixed(replication)))
+        .collect();
+    let options = AdminOptions::new().request_timeout(Some(TIMEOUT)).operation_timeout(Some(TIMEOUT));
+    let results = admin.create_topics(&new, &options).await.map_err(AdminError::Unreachable)?;
+    for result in results {
+        match result {
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, code)) => return Err(AdminError::NotCreated { topic, code }),
+        }
+    }
+    Ok(())
+}
+
+/// Number of partitions of a topic, `None` when it does not exist. Blocks.
+pub fn partition_count(config: &ClientConfig, topic: &str) -> Result<Option<u32>, AdminError> {
+    let consumer: BaseConsumer = config.create().map_err(AdminError::Unreachable)?;
+    let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).map_err(AdminError::Unreachable)?;
+    let found = metadata.topics().iter().find(|entry| entry.name() == topic && entry.error().is_none());
+    Ok(found.map(|entry| entry.partitions().len() as u32).filter(|count| *count > 0))
+}

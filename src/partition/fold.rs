@@ -1,0 +1,321 @@
+//! The state of one partition and the pure fold of records into it: decode, map, mask, apply, count, push a row.
+//! Owner: the partition worker. Invariants: `process` does no IO and reads no clock; every record it takes becomes exactly
+//! one journal row (design invariant 1); the state after a record depends on the rows before it and the rules alone.
+
+use std::sync::Arc;
+
+use crate::codec::Value;
+use crate::enrich::mask::{MaskCounts, MaskKind, mask_into};
+use crate::enrich::names::NameLists;
+use crate::kafka::chunk::{Chunk, RecordAt};
+use crate::mapping::mapper::{Mapper, Rejection, Texts};
+use crate::model::apply::{DeadlineRules, apply};
+use crate::model::case::{BlockId, BodyId, Case, RowVersion, TerritoryId};
+use crate::model::case_store::{BacklogValue, CaseStore, Found};
+use crate::model::effects::{Dimensions, Effect};
+use crate::model::facts::Facts;
+use crate::model::ids::{CaseKey, Offset, RulesVersion};
+use crate::model::time::Time;
+use crate::model::windows::{Retention, Windows};
+use crate::model::words::Outcome;
+use crate::partition::ports::{BacklogRow, JournalFold, StreamId};
+use crate::sink::journal::{Fate, JournalBlock, Position, Told};
+
+/// Bytes of a rejected record that are kept, masked, for whoever sent it.
+const EXCERPT_BYTES: usize = 300;
+
+/// What bounds a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchLimits {
+    pub rows: usize,
+    pub bytes: usize,
+    pub max_record_bytes: usize,
+}
+
+/// Where `process` stopped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// The chunk is used up.
+    Done,
+    /// The batch is full; go on at this record after sealing.
+    Full(usize),
+    /// Cases that left memory are needed; bring them back and go on at this record.
+    NeedsCases(usize),
+}
+
+/// Outcomes of the rows of one batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    pub applied: u64,
+    pub duplicate: u64,
+    pub rejected: u64,
+    pub ignored: u64,
+    /// Rejects since the last record that was not one; carried over from batch to batch.
+    pub rejects_in_a_row: u32,
+}
+
+/// State and rules of one partition.
+pub struct Fold<R> {
+    pub cases: CaseStore,
+    pub windows: Windows,
+    pub tally: Tally,
+    journal: JournalBlock,
+    mapper: Mapper,
+    rules: Arc<R>,
+    limits: BatchLimits,
+    effects: Vec<Effect>,
+    texts: Texts,
+    excerpt: Vec<u8>,
+    masked: Vec<u8>,
+}
+
+impl<R: DeadlineRules> Fold<R> {
+    pub fn new(
+        stream: StreamId,
+        names: Arc<NameLists>,
+        mapper: Mapper,
+        rules: Arc<R>,
+        limits: BatchLimits,
+        retention: Retention,
+    ) -> Fold<R> {
+        Fold {
+            cases: CaseStore::default(),
+            windows: Windows::new(retention, None),
+            tally: Tally::default(),
+            journal: JournalBlock::new(stream, names),
+            mapper,
+            rules,
+            limits,
+            effects: Vec::new(),
+            texts: Texts::default(),
+            excerpt: Vec::new(),
+            masked: Vec::new(),
+        }
+    }
+
+    /// Rows of the batch that is being filled.
+    pub fn rows(&self) -> usize {
+        self.journal.rows()
+    }
+
+    /// Bytes of the batch that is being filled.
+    pub fn bytes(&self) -> usize {
+        self.journal.bytes()
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.rows() >= self.limits.rows || self.bytes() >= self.limits.bytes
+    }
+
+    /// For a replay, whose range is given: one batch, however large.
+    pub fn lift_limits(&mut self) {
+        self.limits.rows = usize::MAX;
+        self.limits.bytes = usize::MAX;
+    }
+
+    /// Sets what bounds a batch.
+    pub fn set_limits(&mut self, limits: BatchLimits) {
+        self.limits = limits;
+    }
+
+    pub fn limits(&self) -> BatchLimits {
+        self.limits
+    }
+
+    /// Folds the records of the chunk from `first` on, as far as the batch has room. Records outside `wanted` were
+    /// accounted before and are passed over. `now` decides only which windows are still kept.
+    pub fn process(&mut self, chunk: &Chunk, first: usize, wanted: std::ops::Range<u64>, now: Time) -> Progress {
+        let mut slots = Vec::new();
+        for index in first..chunk.len() {
+            let (record, payload) = chunk.record(index);
+            if !wanted.contains(&record.offset.0) {
+                continue;
+            }
+            if self.is_full() {
+                return Progress::Full(index);
+            }
+            if !self.record(record, payload, &mut slots, now) {
+                return Progress::NeedsCases(index);
+            }
+        }
+        Progress::Done
+    }
+
+    /// `false`: nothing was done, because the case must be brought back first.
+    fn record<'a>(&mut self, record: RecordAt, payload: &'a [u8], slots: &mut Vec<Value<'a>>, now: Time) -> bool {
+        let position = Position { offset: record.offset, item: 0, items: 1, kafka_time: record.time.max(0) };
+        if record.is_tombstone {
+            self.account(position, Outcome::Ignored, "tombstone", "", payload);
+            return true;
+        }
+        if payload.len() > self.limits.max_record_bytes {
+            self.account(position, Outcome::Rejected, "too_large", "", payload);
+            return true;
+        }
+        let Some(received) = Time::from_unix_millis(record.time) else {
+            self.account(position, Outcome::Rejected, "no_timestamp", "", payload);
+            return true;
+        };
+        match self.mapper.map(payload, received, slots, &mut self.texts) {
+            Ok(facts) => self.apply(position, &facts, now),
+            Err(Rejection { reason, column }) => {
+                self.account(position, Outcome::Rejected, reason, &column, payload);
+                true
+            }
+        }
+    }
+
+    fn apply(&mut self, position: Position, facts: &Facts, now: Time) -> bool {
+        let place = match self.cases.find(facts.key) {
+            Found::Here(place) => Some(place),
+            Found::Unknown => None,
+            Found::Evicted => return false,
+        };
+        let known = place.map(|place| *self.cases.at(place));
+        let version = RowVersion::new(position.offset, position.item);
+        self.effects.clear();
+        let (case, verdict) = apply(known.as_ref(), facts, version, &*self.rules, &mut self.effects);
+        let before = known.as_ref().map_or_else(Dimensions::default, Dimensions::of);
+        match verdict.outcome {
+            Outcome::Applied => {
+                self.windows.count(&self.effects, before, Dimensions::of(&case), now);
+                match place {
+                    Some(place) => self.cases.replace(place, case),
+                    None => self.cases.insert(case),
+                }
+                self.tally.applied += 1;
+            }
+            Outcome::Duplicate => self.tally.duplicate += 1,
+            Outcome::Ignored | Outcome::Rejected => self.tally.ignored += 1,
+        }
+        self.tally.rejects_in_a_row = 0;
+        list_masked(self.texts.masked, &mut self.masked);
+        let told = Told {
+            event: Some(verdict.event),
+            event_at: Some(facts.at),
+            case_key: facts.key,
+            case_id: &self.texts.case_id,
+            effects: &self.effects,
+            before,
+            text: &self.texts.text,
+            masked: &self.masked,
+            place: &self.texts.place,
+            latitude: self.texts.latitude,
+            longitude: self.texts.longitude,
+        };
+        let fate = Fate { outcome: verdict.outcome, reason: verdict.reason, field: "", excerpt: b"" };
+        self.journal.push(position, fate, &told, Some(&case));
+        true
+    }
+
+    /// A row for a record that reached no case.
+    fn account(&mut self, position: Position, outcome: Outcome, reason: &'static str, field: &str, payload: &[u8]) {
+        self.excerpt.clear();
+        if outcome == Outcome::Rejected {
+            let beginning = String::from_utf8_lossy(&payload[..payload.len().min(EXCERPT_BYTES)]);
+            mask_into(&beginning, &mut self.excerpt);
+            self.tally.rejected += 1;
+            self.tally.rejects_in_a_row += 1;
+        } else {
+            self.tally.ignored += 1;
+        }
+        let told = Told {
+            event: None,
+            event_at: None,
+            case_key: CaseKey(0),
+            case_id: "",
+            effects: &[],
+            before: Dimensions::default(),
+            text: b"",
+            masked: b"",
+            place: b"",
+            latitude: 0.0,
+            longitude: 0.0,
+        };
+        self.journal.push(position, Fate { outcome, reason, field, excerpt: &self.excerpt }, &told, None);
+    }
+
+    /// Keys of the rest of the chunk whose cases left memory; nothing is changed.
+    pub fn missing_cases(&mut self, chunk: &Chunk, first: usize, wanted: std::ops::Range<u64>) -> Vec<CaseKey> {
+        let mut slots = Vec::new();
+        let mut keys = Vec::new();
+        for index in first..chunk.len() {
+            let (record, payload) = chunk.record(index);
+            let Some(received) = Time::from_unix_millis(record.time) else { continue };
+            if record.is_tombstone || payload.len() > self.limits.max_record_bytes || !wanted.contains(&record.offset.0) {
+                continue;
+            }
+            if let Ok(facts) = self.mapper.map(payload, received, &mut slots, &mut self.texts)
+                && matches!(self.cases.find(facts.key), Found::Evicted)
+            {
+                keys.push(facts.key);
+            }
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// Folds a journal row instead of a record: the row counts, not what this process would have computed.
+    pub fn fold_row(&mut self, row: &JournalFold, now: Time) {
+        self.windows.count(&row.effects, row.before, Dimensions::of(&row.case), now);
+        self.cases.put(row.case);
+    }
+
+    /// The case in memory, if it is there.
+    pub fn case(&self, key: CaseKey) -> Option<&Case> {
+        match self.cases.find(key) {
+            Found::Here(place) => Some(self.cases.at(place)),
+            Found::Evicted | Found::Unknown => None,
+        }
+    }
+
+    /// The bytes of the batch; the next one starts empty.
+    pub fn seal(&mut self, tick: i64, rules: RulesVersion) -> Vec<u8> {
+        self.journal.seal(tick, rules)
+    }
+
+    /// Counts of the sealed batch; the run of rejects goes on.
+    pub fn take_tally(&mut self) -> Tally {
+        let tally = self.tally;
+        self.tally = Tally { rejects_in_a_row: tally.rejects_in_a_row, ..Tally::default() };
+        tally
+    }
+
+    /// Open work at the start of a minute. The first row is the mark that the partition was counted at all.
+    pub fn backlog(&self, minute: Time) -> Vec<BacklogRow> {
+        let mark = BacklogRow {
+            minute: minute.seconds(),
+            block: BlockId(0),
+            territory: TerritoryId(0),
+            body: BodyId(0),
+            value: BacklogValue::default(),
+        };
+        let rows = self.cases.backlog(minute).into_iter().map(|((block, territory, body), value)| BacklogRow {
+            minute: minute.seconds(),
+            block,
+            territory,
+            body,
+            value,
+        });
+        std::iter::once(mark).chain(rows).collect()
+    }
+}
+
+/// The `masked` column: the code of each identifier's kind, once for each time it was found (Enum8 of the journal).
+fn list_masked(counts: MaskCounts, out: &mut Vec<u8>) {
+    out.clear();
+    if counts == MaskCounts::default() {
+        return;
+    }
+    let by_code = [counts.phone, counts.email, counts.snils, counts.card, counts.profile];
+    debug_assert_eq!(by_code.len(), MaskKind::ALL.len());
+    for (index, count) in by_code.into_iter().enumerate() {
+        out.extend(std::iter::repeat_n(index as u8 + 1, usize::from(count)));
+    }
+}
+
+/// The offset after the last record of a chunk.
+pub fn end_of(chunk: &Chunk) -> Option<Offset> {
+    chunk.len().checked_sub(1).map(|last| chunk.record(last).0.offset.next())
+}

@@ -1,0 +1,194 @@
+//! The first life of a worker: ask journal and offsets what happened before, restore, replay an open intent.
+//! Invariants: an open intent is obeyed exactly (range, tick) before anything else; after a replay the state is that of the
+//! journal's rows, because another process may have written them under other rules.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use tracing::{info, warn};
+
+use crate::kafka::chunk::Chunk;
+use crate::kafka::poll::Command;
+use crate::model::apply::DeadlineRules;
+use crate::model::ids::Offset;
+use crate::partition::batch::{Intent, Written, resume};
+use crate::partition::flight::{FlightError, pause};
+use crate::partition::fold::Progress;
+use crate::partition::ports::{OffsetLog, Sink, SinkError};
+use crate::partition::recovery::{Action, decide};
+use crate::partition::restore::restore;
+use crate::partition::status::Phase;
+use crate::partition::worker::{Worker, WorkerEnd, wall_clock};
+
+impl<R, L, S> Worker<R, L, S>
+where
+    R: DeadlineRules + Send + Sync + 'static,
+    L: OffsetLog + Clone,
+    S: Sink,
+{
+    /// Brings the partition to the point where it can run; gives the offset to read from.
+    pub(super) async fn recover(&mut self) -> Result<Offset, WorkerEnd> {
+        self.status.send_modify(|status| status.phase = Phase::Restoring);
+        let last = self.patiently(async |w| w.sink.last_offset(&w.a.stream).await).await?;
+        let action = decide(&self.a.log_view, last.map(Offset::next), self.a.stream_epoch, self.a.consent)
+            .map_err(|refusal| WorkerEnd::Stopped(refusal.to_string()))?;
+        match action {
+            Action::Run { from } => {
+                self.restore_below(from).await?;
+                Ok(from)
+            }
+            Action::RunAfterGap { gap } => {
+                warn!(partition = %self.a.stream, %gap, "the range is accepted as lost");
+                self.patiently(async |w| w.sink.accept_gap(&w.a.stream, gap).await).await?;
+                self.restore_below(gap.end).await?;
+                Ok(gap.end)
+            }
+            Action::Replay { intent } => {
+                self.restore_below(intent.range.begin).await?;
+                self.replay(intent).await?;
+                Ok(intent.range.end)
+            }
+        }
+    }
+
+    async fn restore_below(&mut self, below: Offset) -> Result<(), WorkerEnd> {
+        let started = std::time::Instant::now();
+        let mut attempt = 0;
+        loop {
+            let restored =
+                restore(&mut self.fold, &*self.sink, &self.a.stream, below, self.a.retention, wall_clock()).await;
+            match restored {
+                Ok(()) => break,
+                Err(error) => self.judge(error, &mut attempt).await?,
+            }
+        }
+        info!(partition = %self.a.stream, %below, cases = self.fold.cases.len(), windows = self.fold.windows.len(),
+            ms = started.elapsed().as_millis() as u64, "state restored");
+        Ok(())
+    }
+
+    async fn replay(&mut self, intent: Intent) -> Result<(), WorkerEnd> {
+        self.status.send_modify(|status| status.phase = Phase::Replaying);
+        let range = intent.range;
+        let there = self.patiently(async |w| w.sink.rows_in(&w.a.stream, range).await).await?;
+        info!(partition = %self.a.stream, %range, there, "an open intent is finished first");
+        let written = if there > 0 {
+            let rows = self.patiently(async |w| w.sink.applied_rows(&w.a.stream, range).await).await?;
+            let now = wall_clock();
+            for row in &rows {
+                self.fold.fold_row(row, now);
+            }
+            resume(intent).found_in_journal()
+        } else {
+            self.write_again(intent).await?
+        };
+        if let Err(problem) = written.finish(&self.log, &self.a.stream).await {
+            warn!(partition = %self.a.stream, %problem, "the replayed batch was not finished; the next begin will");
+        }
+        Ok(())
+    }
+
+    /// Reads exactly the range again and writes it as one batch with the same token.
+    async fn write_again(&mut self, intent: Intent) -> Result<Written, WorkerEnd> {
+        let range = intent.range;
+        let limits = self.fold.limits();
+        self.fold.lift_limits(); // the intent may have been sealed under larger ones; it must stay one block all the same
+        self.next = range.begin;
+        while self.next < range.end {
+            let chunk = self.next_chunk().await?;
+            self.replay_chunk(&chunk, intent).await?;
+            let (records, bytes) = (chunk.len(), chunk.bytes());
+            self.next = crate::partition::fold::end_of(&chunk).unwrap_or(self.next);
+            if self.next <= range.end {
+                let _ = self.commands.send(Command::Refund { epoch: self.a.epoch, records, bytes });
+            } else {
+                self.keep_rest(chunk);
+            }
+        }
+        self.next = range.end;
+        self.fold.set_limits(limits);
+        let computed = self.fold.take_tally();
+        let block = Bytes::from(self.fold.seal(intent.tick, intent.rules));
+        let mut crew = self.crew();
+        let written = crew.write(resume(intent), &block).await.map_err(|error| match error {
+            FlightError::Fenced(problem) => WorkerEnd::Fenced(problem),
+            FlightError::OutOfTime => WorkerEnd::Drained,
+            FlightError::Refused(problem) => WorkerEnd::Failed(problem),
+        })?;
+        // a frozen former owner may have been faster with other rules: the rows in the journal are the truth
+        let rows = self.patiently(async |w| w.sink.applied_rows(&w.a.stream, range).await).await?;
+        let latest: std::collections::HashMap<_, _> = rows.iter().map(|row| (row.case.key, row.case)).collect();
+        let agrees = rows.len() as u64 == computed.applied
+            && latest.iter().all(|(key, case)| self.fold.case(*key) == Some(case));
+        if !agrees {
+            warn!(partition = %self.a.stream, %range, "the journal has other rows than this process computed; it is folded instead");
+            self.restore_below(range.end).await?;
+        }
+        Ok(written)
+    }
+
+    async fn replay_chunk(&mut self, chunk: &Chunk, intent: Intent) -> Result<(), WorkerEnd> {
+        let wanted = intent.range.begin.0..intent.range.end.0;
+        let mut first = 0;
+        loop {
+            match self.fold.process(chunk, first, wanted.clone(), wall_clock()) {
+                Progress::Done => return Ok(()),
+                Progress::Full(index) => first = index, // cannot be: the limits are lifted
+                Progress::NeedsCases(index) => {
+                    let keys = self.fold.missing_cases(chunk, index, wanted.clone());
+                    let below = intent.range.begin;
+                    let cases = self.patiently(async |w| w.sink.load_cases(&w.a.stream, &keys, below).await).await?;
+                    if cases.len() < keys.len() {
+                        return Err(WorkerEnd::Stopped("a case that was in the journal is gone: the journal was cut".to_owned()));
+                    }
+                    for case in cases {
+                        self.fold.cases.insert(case);
+                    }
+                    first = index;
+                }
+            }
+        }
+    }
+
+    async fn next_chunk(&mut self) -> Result<Chunk, WorkerEnd> {
+        tokio::select! {
+            biased; // a partition that is taken away needs no more records
+            _ = self.stop.changed() => Err(WorkerEnd::Drained),
+            chunk = self.chunks.recv() => chunk.ok_or(WorkerEnd::Drained),
+        }
+    }
+
+    /// Asks the sink until it answers; gives up when told to stop or when the answer can only be no.
+    pub(super) async fn patiently<T, F>(&mut self, mut ask: F) -> Result<T, WorkerEnd>
+    where
+        F: AsyncFnMut(&Self) -> Result<T, SinkError>,
+    {
+        let mut attempt = 0;
+        loop {
+            match ask(&*self).await {
+                Ok(answer) => {
+                    self.trouble.send_replace(None);
+                    return Ok(answer);
+                }
+                Err(error) => self.judge(error, &mut attempt).await?,
+            }
+        }
+    }
+
+    fn judge<'w>(
+        &'w mut self,
+        error: SinkError,
+        attempt: &'w mut u32,
+    ) -> impl Future<Output = Result<(), WorkerEnd>> + Send + 'w {
+        async move {
+            match error {
+                SinkError::Refused(problem) => Err(WorkerEnd::Failed(problem)),
+                SinkError::Unavailable(problem) => {
+                    warn!(partition = %self.a.stream, attempt = *attempt, problem, "will be asked again");
+                    self.status.send_modify(|status| status.trouble = Some(problem));
+                    pause(&mut self.stop, self.a.backoff, attempt).await.map_err(|_| WorkerEnd::Drained)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The real sink: ClickHouse over HTTP.
+//! Owner: shared by all workers of the process; holds no state but the connection pool. Invariants: one INSERT is one
+//! block with one token; every insert carries the settings that deduplication needs (a server's defaults differ);
+//! every call ends within the request time-out.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use clickhouse::{Client, Compression};
+
+use crate::config::settings;
+use crate::enrich::names::NameLists;
+use crate::model::case::Case;
+use crate::model::case::{BlockId, BodyId, TerritoryId};
+use crate::model::ids::{CaseKey, Offset, OffsetRange};
+use crate::model::time::Time;
+use crate::model::windows::{WindowKey, WindowUnit, WindowValue};
+use crate::partition::ports::{JournalFold, ProjectionRows, RestoredCases, Sink, SinkError, StreamId};
+use crate::sink::case_rows::{CASE_COLUMNS, CaseRow, EffectRow, ROW_VERSION};
+use crate::sink::errors::classify;
+use crate::sink::{window_rows, window_sql};
+
+/// Everything an insert into the journal must say, whatever the server's defaults are (anchors of the protocol: async
+/// inserts and a block split in two would both break the token).
+const INSERT_SETTINGS: [(&str, &str); 4] = [
+    ("async_insert", "0"),
+    ("insert_deduplicate", "1"),
+    ("deduplicate_blocks_in_dependent_materialized_views", "1"),
+    ("max_execution_time", "60"),
+];
+
+/// An open case, as SQL over `cases`.
+const OPEN: &str = "status NOT IN ('answered', 'closed', 'rejected', 'deferred', 'duplicate')";
+
+/// A connection to one database.
+#[derive(Clone)]
+pub struct ClickHouse {
+    client: Client,
+    names: Arc<NameLists>,
+    request_timeout: Duration,
+}
+
+/// A client for commands that need no sink.
+pub fn client(settings: &settings::ClickHouse) -> Client {
+    // compression costs about a microsecond a row, which a loopback or rack network does not give back
+    let client = Client::default()
+        .with_url(&settings.url)
+        .with_database(&settings.database)
+        .with_user(&settings.user)
+        .with_compression(Compression::None);
+    if settings.password.is_empty() { client } else { client.with_password(settings.password.expose()) }
+}
+
+impl ClickHouse {
+    pub fn new(settings: &settings::ClickHouse, names: Arc<NameLists>) -> ClickHouse {
+        ClickHouse { client: client(settings), names, request_timeout: settings.request_timeout }
+    }
+
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn within<T>(&self, call: impl Future<Output = clickhouse::error::Result<T>>) -> Result<T, SinkError> {
+        match tokio::time::timeout(self.request_timeout, call).await {
+            Ok(done) => done.map_err(classify),
+            Err(_) => Err(SinkError::Unavailable(format!("no answer within {:?}", self.request_timeout))),
+        }
+    }
+
+    async fn insert(&self, table: &str, block: Bytes, token: Option<&str>) -> Result<(), SinkError> {
+        let mut insert = self.client.insert_formatted_with(format!("INSERT INTO {table} FORMAT Native"));
+        for (name, value) in INSERT_SETTINGS {
+            insert = insert.with_setting(name, value);
+        }
+        if let Some(token) = token {
+            insert = insert.with_setting("insert_deduplication_token", token);
+        }
+        self.within(async move {
+            insert.send(block).await?;
+            insert.end().await
+        })
+        .await
+    }
+
+    fn query(&self, sql: &str, stream: &StreamId) -> clickhouse::query::Query {
+        self.client.query(sql).param("topic", &*stream.topic).param("partition", stream.partition.0)
+    }
+
+    async fn cases(&self, query: clickhouse::query::Query) -> Result<Vec<Case>, SinkError> {
+        let names = self.names.clone();
+        self.within(async move {
+            let mut rows = query.fetch::<CaseRow>()?;
+            let mut cases = Vec::new();
+            while let Some(row) = rows.next().await? {
+                cases.push(row.into_case(&names));
+            }
+            Ok(cases)
+        })
+        .await
+    }
+}
+
+const OF_STREAM: &str = "kafka_topic = {topic:String} AND kafka_partition = {partition:UInt16}";
+
+impl Sink for ClickHouse {
+    async fn insert_journal(&self, block: Bytes, token: &str) -> Result<(), SinkError> {
+        self.insert("events", block, Some(token)).await
+    }
+
+    async fn write_projections(&self, stream: &StreamId, rows: &ProjectionRows, below: Offset) -> Result<(), SinkError> {
+        let blocks = window_rows::blocks(stream, rows, below, &self.names);
+        for (table, block) in blocks {
+            self.insert(table, Bytes::from(block), None).await?;
+        }
+        for chunk in rows.cold.chunks(window_sql::MAX_RECOUNT) {
+            for sql in window_sql::recount_sql(chunk) {
+                self.within(self.query(&sql, stream).param("below", below.0).execute()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn last_offset(&self, stream: &StreamId) -> Result<Option<Offset>, SinkError> {
+        let sql = format!("SELECT count(), max(kafka_offset) FROM events WHERE {OF_STREAM}");
+        let (rows, last) = self.within(self.query(&sql, stream).fetch_one::<(u64, u64)>()).await?;
+        Ok((rows > 0).then_some(Offset(last)))
+    }
+
+    async fn rows_in(&self, stream: &StreamId, range: OffsetRange) -> Result<u64, SinkError> {
+        let sql = format!(
+            "SELECT count() FROM events WHERE {OF_STREAM} AND kafka_offset >= {{begin:UInt64}} AND kafka_offset < {{end:UInt64}}"
+        );
+        let query = self.query(&sql, stream).param("begin", range.begin.0).param("end", range.end.0);
+        self.within(query.fetch_one::<u64>()).await
+    }
+
+    async fn restore_cases(
+        &self,
+        stream: &StreamId,
+        below: Offset,
+        ended_before: Time,
+    ) -> Result<RestoredCases, SinkError> {
+        let recent = format!("({OPEN} OR status_at >= toDateTime({}, 'UTC'))", ended_before.seconds());
+        let limit = below.0 << 16;
+        let kept = format!(
+            "SELECT version, {CASE_COLUMNS} FROM cases FINAL WHERE {OF_STREAM} AND version < {limit} AND {recent}"
+        );
+        // a case that moved on beyond the offset (its batch landed, the commit did not) is taken from the journal
+        let moved = format!(
+            "SELECT {ROW_VERSION} AS version, {CASE_COLUMNS} FROM events WHERE {OF_STREAM} AND kafka_offset < {} \
+             AND outcome = 'applied' AND case_key IN (SELECT case_key FROM cases FINAL WHERE {OF_STREAM} AND version >= {limit}) \
+             ORDER BY kafka_offset DESC, item DESC LIMIT 1 BY case_key",
+            below.0
+        );
+        let gone = format!("SELECT case_key FROM cases FINAL WHERE {OF_STREAM} AND version < {limit} AND NOT {recent}");
+        let mut cases = self.cases(self.query(&kept, stream)).await?;
+        cases.extend(self.cases(self.query(&moved, stream)).await?);
+        let evicted = self.within(self.query(&gone, stream).fetch_all::<u64>()).await?;
+        Ok(RestoredCases { cases, evicted: evicted.into_iter().map(CaseKey).collect() })
+    }
+
+    async fn load_cases(&self, stream: &StreamId, keys: &[CaseKey], below: Offset) -> Result<Vec<Case>, SinkError> {
+        let list: Vec<String> = keys.iter().map(|key| key.0.to_string()).collect();
+        let sql = format!(
+            "SELECT {ROW_VERSION} AS version, {CASE_COLUMNS} FROM events WHERE {OF_STREAM} AND kafka_offset < {} \
+             AND outcome = 'applied' AND case_key IN ({}) ORDER BY kafka_offset DESC, item DESC LIMIT 1 BY case_key",
+            below.0,
+            list.join(",")
+        );
+        self.cases(self.query(&sql, stream)).await
+    }
+
+    async fn stream_time(&self, stream: &StreamId, below: Offset) -> Result<Option<Time>, SinkError> {
+        let sql = format!(
+            "SELECT toUnixTimestamp(max(effect.at)) FROM events ARRAY JOIN effects AS effect \
+             WHERE {OF_STREAM} AND kafka_offset < {} AND effect.at <= toDateTime(sealed_at) + 86400",
+            below.0
+        );
+        let seconds = self.within(self.query(&sql, stream).fetch_one::<u32>()).await?;
+        Ok(Time::from_unix_seconds(i64::from(seconds)))
+    }
+
+    async fn restore_windows(
+        &self,
+        stream: &StreamId,
+        below: Offset,
+        horizons: [(WindowUnit, u32); 3],
+    ) -> Result<Vec<(WindowKey, WindowValue)>, SinkError> {
+        let sql = window_sql::restore_sql(horizons);
+        let query = self.query(&sql, stream).param("below", below.0);
+        let names = self.names.clone();
+        self.within(async move {
+            let mut rows = query.fetch::<window_rows::WindowRow>()?;
+            let mut windows = Vec::new();
+            while let Some(row) = rows.next().await? {
+                windows.extend(row.into_window(&names));
+            }
+            Ok(windows)
+        })
+        .await
+    }
+
+    async fn applied_rows(&self, stream: &StreamId, range: OffsetRange) -> Result<Vec<JournalFold>, SinkError> {
+        let filter = format!(
+            "FROM events WHERE {OF_STREAM} AND kafka_offset >= {} AND kafka_offset < {} AND outcome = 'applied' \
+             ORDER BY kafka_offset, item",
+            range.begin, range.end
+        );
+        let cases = self.cases(self.query(&format!("SELECT {ROW_VERSION} AS version, {CASE_COLUMNS} {filter}"), stream)).await?;
+        let effects = format!("SELECT effects, previous_block, previous_territory {filter}");
+        let effects = self.within(self.query(&effects, stream).fetch_all::<EffectRow>()).await?;
+        if cases.len() != effects.len() {
+            return Err(SinkError::Unavailable("the journal changed while it was read".to_owned()));
+        }
+        Ok(cases.into_iter().zip(effects).map(|(case, row)| row.into_fold(case, &self.names)).collect())
+    }
+
+    async fn accept_gap(&self, stream: &StreamId, range: OffsetRange) -> Result<(), SinkError> {
+        let sql = "INSERT INTO accepted_gaps (kafka_topic, kafka_partition, begin, end, reason) \
+                   VALUES ({topic:String}, {partition:UInt16}, {begin:UInt64}, {end:UInt64}, 'accepted with --accept-gap')";
+        self.within(self.query(sql, stream).param("begin", range.begin.0).param("end", range.end.0).execute()).await
+    }
+}
+
+/// Dimensions by name, for rows that come back as text.
+pub fn dimensions(names: &NameLists, block: &str, territory: &str, body: &str) -> (BlockId, TerritoryId, BodyId) {
+    (
+        BlockId(names.blocks.number(block) as u8),
+        TerritoryId(names.territories.number(territory)),
+        BodyId(names.bodies.number(body)),
+    )
+}

@@ -1,0 +1,124 @@
+//! Every metric of the process, with what it means. One prefix, bounded labels, sent once a batch and never once a record.
+//! Invariant: a name is changed here and in `tests/fixtures/metrics.txt` together, with the dashboards in hand.
+
+use std::time::Duration;
+
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+
+use crate::partition::fold::Tally;
+
+/// Journal rows by outcome.
+pub const ROWS: &str = "tsur_rows_total";
+/// Batches sealed.
+pub const BATCHES: &str = "tsur_batches_total";
+/// Rows of a sealed batch.
+pub const BATCH_ROWS: &str = "tsur_batch_rows";
+/// Bytes of a sealed block.
+pub const BATCH_BYTES: &str = "tsur_batch_bytes";
+/// From sealing to the end of the insert and its projections.
+pub const FLIGHT_SECONDS: &str = "tsur_flight_seconds";
+/// Records read.
+pub const RECORDS: &str = "tsur_records_total";
+/// Records in memory, of the budget.
+pub const BUDGET_RECORDS: &str = "tsur_budget_records";
+/// Bytes in memory, of the budget.
+pub const BUDGET_BYTES: &str = "tsur_budget_bytes";
+/// Partitions paused for the budget or stopped.
+pub const PAUSED: &str = "tsur_paused_partitions";
+/// Partitions this process owns.
+pub const PARTITIONS: &str = "tsur_partitions";
+/// Cases in memory.
+pub const CASES: &str = "tsur_cases";
+/// Windows in memory.
+pub const WINDOWS: &str = "tsur_windows";
+/// 1 when the process is ready.
+pub const READY: &str = "tsur_ready";
+
+/// All names, for the fixture test.
+pub const ALL: [&str; 13] = [
+    ROWS,
+    BATCHES,
+    BATCH_ROWS,
+    BATCH_BYTES,
+    FLIGHT_SECONDS,
+    RECORDS,
+    BUDGET_RECORDS,
+    BUDGET_BYTES,
+    PAUSED,
+    PARTITIONS,
+    CASES,
+    WINDOWS,
+    READY,
+];
+
+/// Tells the recorder what each metric means.
+pub fn describe() {
+    describe_counter!(ROWS, "Journal rows by Kafka topic and outcome");
+    describe_counter!(BATCHES, "Batches sealed by Kafka topic");
+    describe_histogram!(BATCH_ROWS, "Rows of a sealed batch");
+    describe_histogram!(BATCH_BYTES, "Bytes of a sealed block");
+    describe_histogram!(FLIGHT_SECONDS, "Seconds from sealing to the end of insert and projections");
+    describe_counter!(RECORDS, "Records read from Kafka");
+    describe_gauge!(BUDGET_RECORDS, "Records in memory");
+    describe_gauge!(BUDGET_BYTES, "Bytes of records in memory");
+    describe_gauge!(PAUSED, "Partitions that are paused or stopped");
+    describe_gauge!(PARTITIONS, "Partitions this process owns");
+    describe_gauge!(CASES, "Cases in memory");
+    describe_gauge!(WINDOWS, "Windows in memory");
+    describe_gauge!(READY, "1 when the process takes and writes records");
+}
+
+pub fn sealed(topic: &str, rows: usize, bytes: usize) {
+    counter!(BATCHES, "kafka_topic" => topic.to_owned()).increment(1);
+    histogram!(BATCH_ROWS).record(rows as f64);
+    histogram!(BATCH_BYTES).record(bytes as f64);
+}
+
+pub fn landed(topic: &str, tally: Tally, took: Duration) {
+    histogram!(FLIGHT_SECONDS).record(took.as_secs_f64());
+    let outcomes = [
+        ("applied", tally.applied),
+        ("duplicate", tally.duplicate),
+        ("rejected", tally.rejected),
+        ("ignored", tally.ignored),
+    ];
+    for (outcome, rows) in outcomes {
+        if rows > 0 {
+            counter!(ROWS, "kafka_topic" => topic.to_owned(), "outcome" => outcome).increment(rows);
+        }
+    }
+}
+
+/// The figures of the whole process, set about once a second.
+pub struct Overview {
+    pub records: u64,
+    pub budget_records: u64,
+    pub budget_bytes: u64,
+    pub paused: u64,
+    pub partitions: usize,
+    pub cases: usize,
+    pub windows: usize,
+    pub ready: bool,
+}
+
+pub fn overview(figures: &Overview) {
+    counter!(RECORDS).absolute(figures.records);
+    gauge!(BUDGET_RECORDS).set(figures.budget_records as f64);
+    gauge!(BUDGET_BYTES).set(figures.budget_bytes as f64);
+    gauge!(PAUSED).set(figures.paused as f64);
+    gauge!(PARTITIONS).set(figures.partitions as f64);
+    gauge!(CASES).set(figures.cases as f64);
+    gauge!(WINDOWS).set(figures.windows as f64);
+    gauge!(READY).set(f64::from(u8::from(figures.ready)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_are_those_that_dashboards_know() {
+        let pinned: Vec<&str> = include_str!("../../tests/fixtures/metrics.txt").lines().collect();
+        assert_eq!(ALL.to_vec(), pinned);
+    }
+}

@@ -1,0 +1,5 @@
+//! What the process tells of itself: metrics, logs, health over HTTP.
+
+pub mod http;
+pub mod logs;
+pub mod metrics;
