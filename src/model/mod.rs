@@ -1,6 +1,8 @@
 //! The pure core: words, time, cases, clocks, windows. Nothing here does IO, reads a wall clock or draws a random number;
 //! everything arrives as an argument, so that the state of a partition is a fold of its records (design invariant 3).
 
+pub mod calendar;
 pub mod ids;
+pub mod policy;
 pub mod time;
 pub mod words;
