@@ -140,7 +140,11 @@ pub fn digits(view: &View<'_>, at: usize) -> Verdict {
     }
     let first_end = at + view.bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     // Most numbers of a text end on this line.
-    if !has_enough_digits(&view.bytes[at..]) || inside_an_address(view, at) {
+    if !has_enough_digits(&view.bytes[at..]) {
+        return Verdict::Skip(first_end);
+    }
+    let plain_mobile = matches!(&view.bytes[at..first_end], [b'7' | b'8', b'9', rest @ ..] if rest.len() == 9);
+    if inside_an_address(view, at) && !plain_mobile {
         return Verdict::Skip(first_end);
     }
     let Some(groups) = Groups::read(view, at) else {
@@ -187,7 +191,7 @@ fn has_enough_digits(bytes: &[u8]) -> bool {
     false
 }
 
-/// Digits of `?opaId=26`, `wall-1_2`, `utm_campaign=1026201…`: part of a link, which has detectors of its own.
+/// Digits of `?opaId=26`, `wall-1_2`, `utm_campaign=1026201…`: part of a link, where only a mobile phone is personal.
 fn inside_an_address(view: &View<'_>, at: usize) -> bool {
     let before = &view.bytes[view.done..at];
     match before {
@@ -208,7 +212,7 @@ fn luhn(number: &[u8]) -> bool {
             if value > 9 { value - 9 } else { value }
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// End of a payment card: right sum, a first digit that cards have, and groups that cards are written in.

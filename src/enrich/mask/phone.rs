@@ -188,8 +188,12 @@ fn local(view: &View<'_>, groups: &Groups) -> Option<usize> {
         let context = words(view, groups);
         return (context.speaks_of_a_phone() || dashed && context.says_number()).then_some(used);
     }
-    ((5..=7).contains(&sizes[0]) && !goes_on(view, groups.end(1)) && words(view, groups).calls_for_a_phone())
-        .then_some(1)
+    if !(5..=7).contains(&sizes[0]) || goes_on(view, groups.end(1)) {
+        return None;
+    }
+    let context = words(view, groups);
+    // «телефон для связи 252525», but not «позвоните по заявке 327441».
+    (context.calls_for_a_phone() || context.speaks_of_a_phone() && !context.names_a_registry()).then_some(1)
 }
 
 /// `25-25-25-7` is some other number. A placeholder counts as digits: they may have been masked in an earlier pass.
