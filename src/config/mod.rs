@@ -63,13 +63,24 @@ pub fn load(dir: &Path, env: Environment) -> Result<Config, ConfigErrors> {
     }
     if pipelines.is_empty() && pipelines_dir.is_dir() {
         let name = pipelines_dir.display().to_string();
-        errors.add_whole(&name, "", "no pipeline here", "at least one NAME.toml, see pipelines/pos.toml");
+        errors.add_whole(
+            &name,
+            "",
+            "no pipeline here",
+            "at least one NAME.toml, see pipelines/pos.toml",
+        );
     }
     check_together(&pipelines, &folder, &errors);
     let reference = read_reference(&folder, &pipelines_dir, &errors);
     let rules = folder.rules_version();
     errors.into_result()?;
-    Ok(Config { settings, pipelines, reference, rules, pipelines_dir })
+    Ok(Config {
+        settings,
+        pipelines,
+        reference,
+        rules,
+        pipelines_dir,
+    })
 }
 
 /// Two pipelines must not read one Kafka topic, nor speak for one source: its cases would lie in two places.
@@ -98,7 +109,12 @@ fn read_reference(folder: &Folder, pipelines_dir: &Path, errors: &Errors) -> Ref
         Some(file) => (file.name.as_str(), file.text.as_str()),
         None => {
             let path = pipelines_dir.join("reference").join(format!("{name}.toml"));
-            errors.add_whole(&path.display().to_string(), "", "is missing", "all of blocks, topics, territories, bodies");
+            errors.add_whole(
+                &path.display().to_string(),
+                "",
+                "is missing",
+                "all of blocks, topics, territories, bodies",
+            );
             ("", "")
         }
     };

@@ -263,7 +263,11 @@ impl<'t> Item<'t> {
 
     /// For mistakes that are found when the file is closed again.
     pub fn place(&self) -> Place {
-        Place { file: self.document.file.clone(), line: self.line, key: self.path.clone() }
+        Place {
+            file: self.document.file.clone(),
+            line: self.line,
+            key: self.path.clone(),
+        }
     }
 
     fn wrong_type(&self, wanted: &str) {

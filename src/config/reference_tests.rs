@@ -21,7 +21,9 @@ fn load(blocks: &str, topics: &str, territories: &str, bodies: &str) -> Result<R
         bodies: ("bodies.toml", bodies),
     };
     let reference = read(&files, &errors);
-    let result = errors.into_result().map_err(|list| list.0.iter().map(ToString::to_string).collect());
+    let result = errors
+        .into_result()
+        .map_err(|list| list.0.iter().map(ToString::to_string).collect());
     result.map(|()| reference)
 }
 
@@ -37,8 +39,14 @@ fn every_name_and_alias_leads_to_its_entry() {
     assert_eq!(reference.territories[1].parent, Some(0));
     assert_eq!(reference.territories[2].predecessors, [0]);
     assert_eq!(reference.territories[2].valid_from.as_deref(), Some("2026-01-01"));
-    assert_eq!((reference.body("минтранс"), reference.bodies[0].blocks.as_slice()), (Some(0), &[0][..]));
-    assert_eq!((reference.bodies[1].short.as_str(), reference.bodies[1].territory), ("Администрация города Рязани", Some(0)));
+    assert_eq!(
+        (reference.body("минтранс"), reference.bodies[0].blocks.as_slice()),
+        (Some(0), &[0][..])
+    );
+    assert_eq!(
+        (reference.bodies[1].short.as_str(), reference.bodies[1].territory),
+        ("Администрация города Рязани", Some(0))
+    );
     assert_eq!(reference.topics[0].block, 0);
 }
 
@@ -59,7 +67,8 @@ fn spellings_of_a_name_are_one_name() {
 fn what_is_double_or_leads_nowhere_is_reported_with_its_line() {
     let blocks = format!("{BLOCKS}[[block]]\ncode = \"zhkh\"\nname = \"дороги\"\n");
     let topics = TOPICS.replace("\"roads\"", "\"road\"");
-    let territories = format!("{TERRITORIES}[[territory]]\ncode = \"x\"\nname = \"Икс\"\nkind = \"sity\"\nparent = \"y\"\n");
+    let territories =
+        format!("{TERRITORIES}[[territory]]\ncode = \"x\"\nname = \"Икс\"\nkind = \"sity\"\nparent = \"y\"\n");
     let bodies = format!("{BODIES}[[body]]\nname = \"Минтранс\"\ncolour = 1\n");
     let found = load(&blocks, &topics, &territories, &bodies).expect_err("mistakes");
     let expected = [
