@@ -1,6 +1,13 @@
 //! The pure core: words, time, cases, clocks, windows. Nothing here does IO, reads a wall clock or draws a random number;
 //! everything arrives as an argument, so that the state of a partition is a fold of its records (design invariant 3).
 
+pub mod apply;
+pub mod case;
+pub mod case_store;
+pub mod effects;
+pub mod facts;
 pub mod ids;
+mod snapshot;
 pub mod time;
+pub mod windows;
 pub mod words;

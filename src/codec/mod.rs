@@ -1,0 +1,49 @@
+//! Bytes to record values. The codec boundary: a codec fills one slot for each column that the pipeline names, and knows
+//! nothing of what a column means. JSON is the first codec; others fill the same slots.
+//! Invariant: a value borrows from the record wherever the format allows it.
+
+pub mod json;
+
+use std::borrow::Cow;
+
+use thiserror::Error;
+
+/// The value of one column in one record.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub enum Value<'a> {
+    /// The record does not have the column.
+    #[default]
+    Missing,
+    Null,
+    Text(Cow<'a, str>),
+    Integer(i64),
+    Real(f64),
+    Bool(bool),
+    /// An array or object where a single value is due; names which.
+    Composite(&'static str),
+}
+
+/// Why a record cannot be read at all. Every kind means "reject": reading it again gives the same.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum DecodeError {
+    #[error("the record is empty")]
+    Empty,
+    #[error("the record is not valid UTF-8 (byte {at})")]
+    InvalidUtf8 { at: usize },
+    #[error("the record is not valid JSON: {problem}")]
+    InvalidJson { problem: String },
+    #[error("the record is {found}, not a JSON object")]
+    NotAnObject { found: &'static str },
+}
+
+impl DecodeError {
+    /// The `reason` column.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            DecodeError::Empty => "empty",
+            DecodeError::InvalidUtf8 { .. } => "invalid_utf8",
+            DecodeError::InvalidJson { .. } => "invalid_json",
+            DecodeError::NotAnObject { .. } => "not_an_object",
+        }
+    }
+}

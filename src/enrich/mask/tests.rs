@@ -1,0 +1,445 @@
+//! What must go, what must stay, and the laws of the masker.
+
+use super::*;
+use proptest::prelude::*;
+
+fn masked(text: &str) -> String {
+    mask(text).0
+}
+
+/// Each text must become exactly the placeholder.
+fn all_become(kind: MaskKind, texts: &[&str]) {
+    for text in texts {
+        assert_eq!(masked(text), kind.placeholder(), "«{text}»");
+        let inside = format!("Пишите, {text}, жду ответа");
+        assert_eq!(
+            masked(&inside),
+            format!("Пишите, {}, жду ответа", kind.placeholder()),
+            "«{inside}»"
+        );
+    }
+}
+
+fn all_stay(texts: &[&str]) {
+    for text in texts {
+        assert_eq!(masked(text), *text, "must survive");
+    }
+}
+
+#[test]
+fn mobile_phones_go_in_every_spelling() {
+    all_become(
+        MaskKind::Phone,
+        &[
+            "+7 (910) 123-45-67",
+            "+7(910)1234567",
+            "+79101234567",
+            "+7 910 123 45 67",
+            "+7-910-123-45-67",
+            "+ 7 910 123-45-67",
+            "7 910 123 45 67",
+            "79101234567",
+            "8 910 123-45-67",
+            "8-910-123-45-67",
+            "8(910)123-45-67",
+            "8 (910)-123-45-67",
+            "8 ( 910 ) 123 45 67",
+            "8910 123 45 67",
+            "8910-1234567",
+            "89101234567",
+            "8.910.123.45.67",
+            "8–910–123–45–67",
+            "8\u{a0}910\u{a0}123\u{2011}45\u{2011}67",
+            "8 910 12 345 67",
+            "8 9101 23 45 67",
+            "8 91 01 23 45 67",
+            "8 910 12 34 567",
+            "910-123-45-67",
+            "910 123 45 67",
+            "910 1234567",
+            "9101234567",
+            "8 9 1 0 1 2 3 4 5 6 7",
+        ],
+    );
+}
+
+#[test]
+fn city_and_foreign_phones_go() {
+    all_become(
+        MaskKind::Phone,
+        &[
+            "8 (4912) 25-25-25",
+            "8(4912)252525",
+            "8-4912-25-25-25",
+            "+7 4912 25 25 25",
+            "84912252525",
+            "8 (49131) 2-12-34",
+            "8 495 123-45-67",
+            "4912-25-25-25",
+            "+7 777 123 45 67",
+            "+375 29 123-45-67",
+            "+998 90 123 45 67",
+            "+49 30 123456 78",
+        ],
+    );
+    assert_eq!(masked("дом (4912) 25-25-25"), "дом (‹телефон›");
+}
+
+#[test]
+fn a_local_phone_goes_only_where_the_words_say_so() {
+    for (text, expected) in [
+        ("тел. 25-25-25", "тел. ‹телефон›"),
+        ("Тел: 252525", "Тел: ‹телефон›"),
+        ("ТЕЛЕФОН 2-12-34", "ТЕЛЕФОН ‹телефон›"),
+        ("звоните 25 25 25", "звоните ‹телефон›"),
+        ("звоните по номеру 25-25-25", "звоните по номеру ‹телефон›"),
+        ("номер 123-45-67", "номер ‹телефон›"),
+        ("телефон диспетчера: 25-25-25", "телефон диспетчера: ‹телефон›"),
+        (
+            "тел. 25-25-25, 27-27-27 или 28-28-28",
+            "тел. ‹телефон›, ‹телефон› или ‹телефон›",
+        ),
+        ("8 910 123-45-67, 25-25-25", "‹телефон›, ‹телефон›"),
+    ] {
+        assert_eq!(masked(text), expected);
+    }
+    all_stay(&[
+        "25-25-25",
+        "квартиры 25-25-25",
+        "номер 327441",
+        "телефон 112",
+        "тел. 2026-01-15",
+        "номер 12-34-56-78",
+    ]);
+}
+
+#[test]
+fn glued_words_do_not_hide_a_phone() {
+    assert_eq!(masked("тел89101234567звоните"), "тел‹телефон›звоните");
+    assert_eq!(masked("89101234567WhatsApp"), "‹телефон›WhatsApp");
+    assert_eq!(
+        masked("дом 5 8 910 123-45-67 8 910 765-43-21"),
+        "дом 5 ‹телефон› ‹телефон›"
+    );
+}
+
+#[test]
+fn hotlines_of_organisations_stay() {
+    all_stay(&[
+        "8-800-100-00-00",
+        "8 (800) 555 35 35",
+        "88005553535",
+        "+7 800 200-01-22",
+        "горячая линия 8‑800‑200‑01‑22",
+        "800-100-20-30",
+    ]);
+}
+
+#[test]
+fn addresses_go_whatever_their_letters() {
+    all_become(
+        MaskKind::Email,
+        &[
+            "ivan@mail.ru",
+            "Ivan.Petrov+tag@sub.yandex.ru",
+            "иван@почта.рф",
+            "иван.петров@mail.ru",
+            "a@xn--80a1acny.xn--p1ai",
+            "89101234567@mail.ru",
+            "user_1985@bk.ru",
+        ],
+    );
+    assert_eq!(masked("почта:-ivan@mail.ru.Спасибо"), "почта:-‹почта›.Спасибо");
+    assert_eq!(masked("8 910 123-45-67ivan@mail.ru"), "‹телефон›‹почта›");
+    all_stay(&["цена @ 5 рублей", "a@b", "@", "@@", "собака@"]);
+}
+
+#[test]
+fn snils_goes_when_its_control_number_is_right() {
+    all_become(
+        MaskKind::Snils,
+        &[
+            "112-233-445 95",
+            "112-233-445-95",
+            "112 233 445 95",
+            "112233445 95",
+            "11223344595",
+        ],
+    );
+    assert_eq!(masked("СНИЛС 112-233-445 00"), "СНИЛС ‹СНИЛС›");
+    all_stay(&["112-233-445 96", "11223344596", "ОКТМО 11223344595", "№ 11223344595"]);
+}
+
+#[test]
+fn cards_go_when_luhn_agrees() {
+    all_become(
+        MaskKind::Card,
+        &[
+            "4111 1111 1111 1111",
+            "4111-1111-1111-1111",
+            "4111111111111111",
+            "2200 0000 0000 0004",
+            "5555555555554444",
+            "3782 822463 10005",
+            "378282246310005",
+            "4222222222222",
+        ],
+    );
+    all_stay(&["4111 1111 1111 1112", "4111111111111112", "1111 2222 3333 4444"]);
+}
+
+#[test]
+fn profiles_go() {
+    all_become(
+        MaskKind::Profile,
+        &[
+            "https://vk.com/id123456",
+            "vk.com/ivan_petrov",
+            "http://m.vk.com/ivan?from=search",
+            "VK.COM/ivan",
+            "vk.ru/id1",
+            "https://ok.ru/profile/5512345",
+            "t.me/ivan",
+            "https://t.me/+AbCdEf",
+            "instagram.com/ivan.petrov/",
+            "https://www.instagram.com/p/abc/",
+            "wa.me/79101234567",
+            "https://www.youtube.com/@ivan",
+            "[id123|Иван Петров]",
+            "[club1|Подслушано]",
+            "[id123:bp-1_2|Иван]",
+            "@ivan_petrov",
+            "@id123 (Иван Петров)",
+            "*id123 (Иван)",
+        ],
+    );
+    assert_eq!(masked("Мойvk.com/ivan."), "Мой‹профиль›.");
+    assert_eq!(masked("(vk.com/ivan)"), "(‹профиль›)");
+    assert_eq!(masked("[id123|Ива"), "‹профиль›");
+    assert_eq!(masked("[id1|Аня], спасибо"), "‹профиль›, спасибо");
+    all_stay(&[
+        "vk.com/wall-123_456",
+        "https://vk.com/wall-1_2?reply=3",
+        "vk.com",
+        "vk.com/",
+        "ok.ru/group/5512345",
+        "[важно]",
+        "[1|2]",
+        "https://ryazan.gov.ru/news/1",
+        "https://pos.gosuslugi.ru/form/?opaId=261234&utm_source=vk&utm_medium=711&utm_campaign=1026201270260",
+        "и/или",
+    ]);
+}
+
+#[test]
+fn what_analysts_live_on_stays() {
+    all_stay(&[
+        "112",
+        "звоните 112 или 101",
+        "8-ФЗ",
+        "59-ФЗ",
+        "ОГРН 1026201270260",
+        "1026201270260",
+        "ОГРНИП 304500116000157",
+        "304500116000157",
+        "ИНН 6231006875",
+        "ИНН 9102006875",
+        "ИНН 623100687512",
+        "КПП 623401001",
+        "№ 327441806",
+        "327441806",
+        "07/19-ОГ-10",
+        "IM-2026-0001234",
+        "дом 8, корпус 9",
+        "ул. Новосёлов, д. 40А, кв. 89",
+        "06.01.2026",
+        "06.01.2026 12:30:45",
+        "2026-01-06 12:30",
+        "8.30-12.30 13.30-17.30",
+        "8 31.12.2025 10",
+        "8 900 рублей",
+        "8 900 000 рублей",
+        "9 500 000,50 руб.",
+        "с 8 до 17",
+        "8-17",
+        "автобусы 8, 9, 10, 11, 12, 13",
+        "дома 8 9 10 11 12 13 14",
+        "54.629216, 39.736375",
+        "54.629216 39.736375",
+        "маршрут 47, 99 и 41",
+        "40817810099910004312",
+        "ПП РФ от 24.09.2025 № 1466",
+        "62:29:0070021:1234",
+        "",
+    ]);
+}
+
+#[test]
+fn the_text_around_is_kept_and_everything_is_counted() {
+    let (text, counts) =
+        mask("Иван, 8 910 123-45-67, ivan@mail.ru, vk.com/ivan, 112-233-445 95, 4111 1111 1111 1111. Ул. Ленина, 5");
+    assert_eq!(
+        text,
+        "Иван, ‹телефон›, ‹почта›, ‹профиль›, ‹СНИЛС›, ‹карта›. Ул. Ленина, 5"
+    );
+    assert_eq!(
+        counts,
+        MaskCounts {
+            phone: 1,
+            email: 1,
+            snils: 1,
+            card: 1,
+            profile: 1
+        }
+    );
+    assert_eq!(counts.total(), 5);
+}
+
+#[test]
+fn counts_saturate() {
+    let (_, counts) = mask(&"89101234567, ".repeat(300));
+    assert_eq!(counts.phone, 255);
+}
+
+#[test]
+fn a_hostile_text_costs_linear_time() {
+    let began = std::time::Instant::now();
+    for piece in [
+        "1 ",
+        "@",
+        "a@",
+        "/",
+        "vk.com/",
+        "[id1|",
+        "8-",
+        "тел 1-",
+        "‹",
+        "a.",
+        "1@",
+        "(8(",
+    ] {
+        mask(&piece.repeat(200_000));
+    }
+    assert!(began.elapsed().as_secs() < 20, "took {:?}", began.elapsed());
+}
+
+/// Pieces that meet in ways no example thinks of.
+fn piece() -> impl Strategy<Value = String> {
+    let fixed = prop::sample::select(vec![
+        "8",
+        "7",
+        "+7",
+        "+",
+        "910",
+        "(910)",
+        "(4912)",
+        "123",
+        "123-45-67",
+        "25-25-25",
+        "252525",
+        "45",
+        "67",
+        "1",
+        "89101234567",
+        "112-233-445",
+        "95",
+        "11223344595",
+        "4111",
+        "1111",
+        "4111111111111111",
+        "8-800-100-00-00",
+        "375",
+        " ",
+        " ",
+        " ",
+        "-",
+        "-",
+        ".",
+        ",",
+        "(",
+        ")",
+        "/",
+        "@",
+        "@",
+        "[",
+        "]",
+        "|",
+        "_",
+        "=",
+        "?",
+        "*",
+        "id123",
+        "[id123|",
+        "Имя]",
+        "vk.com/",
+        "t.me/",
+        "https://",
+        "wall-1_2",
+        "ivan",
+        "mail.ru",
+        "почта.рф",
+        "тел. ",
+        "телефон ",
+        "номер ",
+        "СНИЛС ",
+        "ИНН ",
+        "№ ",
+        " или ",
+        "звоните",
+        "‹телефон›",
+        "‹",
+        "›",
+        "‹профиль›",
+        "\n",
+        "\u{a0}",
+        "ё",
+        "😀",
+        "a",
+        "x1",
+    ]);
+    prop_oneof![8 => fixed.prop_map(str::to_owned), 1 => "[0-9]{1,12}", 1 => any::<char>().prop_map(String::from)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn masking_twice_changes_nothing(pieces in prop::collection::vec(piece(), 0..24)) {
+        let once = masked(&pieces.concat());
+        let (twice, counts) = mask(&once);
+        prop_assert_eq!(&twice, &once);
+        prop_assert_eq!(counts.total(), 0);
+    }
+
+    #[test]
+    fn spans_are_ordered_apart_and_on_character_boundaries(pieces in prop::collection::vec(piece(), 0..24)) {
+        let text = pieces.concat();
+        let mut end = 0;
+        for span in spans(&text) {
+            prop_assert!(span.start >= end && span.end > span.start);
+            prop_assert!(text.is_char_boundary(span.start) && text.is_char_boundary(span.end));
+            end = span.end;
+        }
+    }
+
+    #[test]
+    fn the_three_ways_in_agree(text in ".{0,80}", pieces in prop::collection::vec(piece(), 0..16)) {
+        let text = text + &pieces.concat();
+        let mut out = b"before ".to_vec();
+        let counts = mask_into(&text, &mut out);
+        let (masked, same_counts) = mask(&text);
+        prop_assert_eq!(String::from_utf8(out), Ok(format!("before {masked}")));
+        prop_assert_eq!(counts, same_counts);
+        prop_assert_eq!(usize::from(counts.total()), spans(&text).len());
+    }
+
+    #[test]
+    fn a_written_phone_never_survives(
+        digits in "9[0-9]{9}", prefix in "(\\+7|8|7|\\+7 |8 |8-)", separator in "[ -]?", left in "[а-я ]{0,12}", right in "[а-я ,.]{0,12}",
+    ) {
+        let s = separator;
+        let phone = format!("{prefix}{}{s}{}{s}{}{s}{}", &digits[..3], &digits[3..6], &digits[6..8], &digits[8..]);
+        let text = format!("{left} {phone}{right}");
+        prop_assert_eq!(masked(&text), format!("{left} ‹телефон›{right}"));
+    }
+}

@@ -1,0 +1,5 @@
+//! Enrichment: masking, identities, names. Pure functions of the record and the dictionaries.
+
+pub mod identity;
+pub mod mask;
+pub mod names;

@@ -1,0 +1,7 @@
+//! Record values to facts, as the pipeline file says: which column is which field, which word means what.
+//! Pure: everything arrives as an argument. Code here knows canonical fields and no column name.
+
+pub mod dictionaries;
+pub mod mapper;
+pub mod times;
+pub mod words;

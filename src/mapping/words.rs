@@ -1,0 +1,60 @@
+//! A source's words and what they mean, and the reading of single values.
+//! Invariant: matching ignores surrounding and doubled white space and nothing else, because exports differ in those only.
+
+use std::borrow::Cow;
+
+use crate::codec::Value;
+
+/// Source word → canonical word. A pipeline has a dozen of them, so a straight search is the fastest.
+pub struct WordMap<T> {
+    entries: Vec<(Box<str>, T)>,
+}
+
+impl<T: Copy> WordMap<T> {
+    pub fn new<'w>(entries: impl IntoIterator<Item = (&'w str, T)>) -> WordMap<T> {
+        let entries = entries.into_iter().map(|(word, meaning)| (Box::from(&*tidy(word)), meaning)).collect();
+        WordMap { entries }
+    }
+
+    /// `word` must be tidy.
+    pub fn get(&self, word: &str) -> Option<T> {
+        self.entries.iter().find(|(entry, _)| **entry == *word).map(|(_, meaning)| *meaning)
+    }
+}
+
+/// Trimmed, inner runs of white space folded into one blank. Borrows when nothing is to be done.
+pub fn tidy(text: &str) -> Cow<'_, str> {
+    let trimmed = text.trim();
+    let bytes = trimmed.as_bytes();
+    let is_odd = |pair: &[u8]| pair[0] == b' ' && pair[1] == b' ';
+    let odd = bytes.windows(2).any(is_odd) || bytes.iter().any(|byte| matches!(byte, b'\t' | b'\n' | b'\r')) || trimmed.contains('\u{a0}');
+    if !odd {
+        return Cow::Borrowed(trimmed);
+    }
+    Cow::Owned(trimmed.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// A single value as text; `Err` names what stood there instead.
+pub fn as_text<'v>(value: &'v Value<'_>) -> Result<Cow<'v, str>, &'static str> {
+    match value {
+        Value::Missing | Value::Null => Ok(Cow::Borrowed("")),
+        Value::Text(text) => Ok(tidy(text)),
+        Value::Integer(number) => Ok(Cow::Owned(number.to_string())),
+        Value::Real(number) => Ok(Cow::Owned(number.to_string())),
+        Value::Bool(true) => Ok(Cow::Borrowed("true")),
+        Value::Bool(false) => Ok(Cow::Borrowed("false")),
+        Value::Composite(found) => Err(found),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_white_space_is_forgiven() {
+        let map = WordMap::new([("На  модерации", 1), ("на модерации", 2)]);
+        assert_eq!(map.get(&tidy(" На модерации\u{a0}")), Some(1));
+        assert_eq!(map.get("НА МОДЕРАЦИИ"), None);
+    }
+}

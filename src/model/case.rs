@@ -1,0 +1,223 @@
+//! A case as memory holds it: everything later decisions need, and nothing else (its text stays in the journal).
+//! Owner: the partition worker of the case's Kafka partition. Invariants: every field is also a column of the journal
+//! row written with it, so that a case can be read back from its last row; a `Case` is `Copy` and about 130 bytes,
+//! because a region keeps a million of them open.
+
+use crate::model::ids::{CaseKey, Offset};
+use crate::model::time::Time;
+use crate::model::words::{Decision, Law, MessageKind, Priority, Reaction, Status};
+
+/// Interned name of a body; zero is "not known".
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct BodyId(pub u16);
+/// Interned topic; zero is "not known".
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct TopicId(pub u16);
+/// Interned sector block; zero is "not known".
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct BlockId(pub u8);
+/// Interned territory; zero is "not known".
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct TerritoryId(pub u16);
+/// Interned free word (a source's own category, a network); zero is "none".
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct WordId(pub u16);
+
+/// Position of a journal row inside its partition, as one number that grows with the log.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct RowVersion(pub u64);
+
+impl RowVersion {
+    /// An offset has room for 48 bits (a partition would need 8,900 years at 1,000 records a second), an item for 16.
+    pub fn new(offset: Offset, item: u16) -> RowVersion {
+        RowVersion((offset.0 << 16) | u64::from(item))
+    }
+
+    /// The offset of the row.
+    pub fn offset(self) -> Offset {
+        Offset(self.0 >> 16)
+    }
+}
+
+/// One appeal, message, call or incident, as it stands after its last applied record.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Case {
+    pub key: CaseKey,
+    /// The journal row that last changed this case.
+    pub version: RowVersion,
+    /// Snapshots: hash of the last row. Events: hashes of the last eight events, sixteen bits each (see `apply`).
+    pub fingerprint: u128,
+    /// Keyed identity of the author, zero when the source gives none.
+    pub author_key: u64,
+    /// Row that holds the masked text; zero version means no text was seen.
+    pub text_at: RowVersion,
+
+    pub registered_at: Option<Time>,
+    /// Time of the latest status-changing event.
+    pub status_at: Option<Time>,
+    /// The present holder has the case since then.
+    pub holder_since: Option<Time>,
+    /// First answer of any kind, interim or final.
+    pub first_answer_at: Option<Time>,
+    /// Final answer of the present round.
+    pub answered_at: Option<Time>,
+    /// Left the work in another way than by an answer, or after it.
+    pub closed_at: Option<Time>,
+    pub rated_at: Option<Time>,
+    /// Start of the present review round; `None` in the first.
+    pub round_since: Option<Time>,
+    pub due_first: Option<Time>,
+    pub due_final: Option<Time>,
+    /// The source's own deadline, kept beside ours.
+    pub planned_at: Option<Time>,
+    /// Set once and for all when the first answer is known to have missed its due time (equals that due time).
+    pub first_breach_at: Option<Time>,
+    /// The same for the final answer.
+    pub final_breach_at: Option<Time>,
+
+    /// Where the case came in first.
+    pub received_body: BodyId,
+    /// The holder now.
+    pub body: BodyId,
+    /// Holder when the first answer was given.
+    pub first_answer_body: BodyId,
+    /// Holder when the final answer was given.
+    pub answer_body: BodyId,
+    /// Holder when a deadline fell due.
+    pub breach_body: BodyId,
+    pub topic: TopicId,
+    pub category: WordId,
+    pub network: WordId,
+    pub territory: TerritoryId,
+    /// Index of the SLA policy plus one; zero when none matched.
+    pub policy: u16,
+    pub block: BlockId,
+
+    pub status: Status,
+    pub priority: Priority,
+    pub kind: Option<MessageKind>,
+    pub law: Option<Law>,
+    pub decision: Option<Decision>,
+    pub reaction: Option<Reaction>,
+    /// 1..=5, zero when not rated.
+    pub rating: u8,
+    /// Number of times the case came back after an answer.
+    pub review_round: u8,
+    /// Number of times it went from one body to another.
+    pub transfers: u8,
+    pub fast_track: bool,
+    /// The source's own overdue flag.
+    pub source_overdue: bool,
+    /// The source gives days, not seconds: such a case counts in day windows only.
+    pub day_only: bool,
+    /// Nobody answered by the due time although the case has ended; the breach outlives a later round.
+    pub breach_locked: bool,
+}
+
+impl Case {
+    /// A case of which nothing is known but its key.
+    pub fn unknown(key: CaseKey) -> Case {
+        Case {
+            key,
+            version: RowVersion(0),
+            fingerprint: 0,
+            author_key: 0,
+            text_at: RowVersion(0),
+            registered_at: None,
+            status_at: None,
+            holder_since: None,
+            first_answer_at: None,
+            answered_at: None,
+            closed_at: None,
+            rated_at: None,
+            round_since: None,
+            due_first: None,
+            due_final: None,
+            planned_at: None,
+            first_breach_at: None,
+            final_breach_at: None,
+            received_body: BodyId(0),
+            body: BodyId(0),
+            first_answer_body: BodyId(0),
+            answer_body: BodyId(0),
+            breach_body: BodyId(0),
+            topic: TopicId(0),
+            category: WordId(0),
+            network: WordId(0),
+            territory: TerritoryId(0),
+            policy: 0,
+            block: BlockId(0),
+            status: Status::New,
+            priority: Priority::Normal,
+            kind: None,
+            law: None,
+            decision: None,
+            reaction: None,
+            rating: 0,
+            review_round: 0,
+            transfers: 0,
+            fast_track: false,
+            source_overdue: false,
+            day_only: false,
+            breach_locked: false,
+        }
+    }
+
+    /// Somebody still owes this case something.
+    pub fn is_open(&self) -> bool {
+        !self.status.is_terminal()
+    }
+
+    /// When the final-answer clock stopped: the answer, or the end without one.
+    pub fn final_stop(&self) -> Option<Time> {
+        match (self.answered_at, self.closed_at) {
+            (Some(answered), Some(closed)) => Some(answered.min(closed)),
+            (answered, closed) => answered.or(closed),
+        }
+    }
+
+    /// When the first-answer clock stopped.
+    pub fn first_stop(&self) -> Option<Time> {
+        match (self.first_answer_at, self.final_stop()) {
+            (Some(first), Some(stop)) => Some(first.min(stop)),
+            (first, stop) => first.or(stop),
+        }
+    }
+
+    /// The nearest due time of a clock that still runs.
+    pub fn next_due(&self) -> Option<Time> {
+        if !self.is_open() {
+            return None;
+        }
+        let first = if self.first_answer_at.is_none() { self.due_first } else { None };
+        match (first, self.due_final) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Equal in everything a reader can see; the bookkeeping of duplicates and positions does not count as a change.
+    pub fn same_facts(&self, other: &Case) -> bool {
+        let mut aligned = *other;
+        aligned.version = self.version;
+        aligned.fingerprint = self.fingerprint;
+        aligned.text_at = self.text_at;
+        *self == aligned
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_fits_the_memory_target() {
+        assert!(std::mem::size_of::<Case>() <= 144, "{} bytes", std::mem::size_of::<Case>());
+    }
+
+    #[test]
+    fn row_versions_grow_with_offset_then_item() {
+        assert!(RowVersion::new(Offset(7), 65_535) < RowVersion::new(Offset(8), 0));
+        assert_eq!(RowVersion::new(Offset(9), 3).offset(), Offset(9));
+    }
+}

@@ -1,0 +1,89 @@
+//! What a record says, in the words of the trade: the output of mapping and enrichment, the input of the case machine.
+//! Invariant: nothing personal is in here but the raw text reference, which only the masker may read.
+
+use crate::model::case::{BlockId, BodyId, TerritoryId, TopicId, WordId};
+use crate::model::ids::CaseKey;
+use crate::model::time::Time;
+use crate::model::words::{Decision, EventKind, Law, MessageKind, Priority, Reaction, Status};
+
+/// How a source speaks: one fact a record, or the whole row of a case a record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shape {
+    Event,
+    Snapshot,
+}
+
+/// One mapped record. `None` means that the record does not say.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    pub key: CaseKey,
+    pub shape: Shape,
+    /// Events only.
+    pub event: Option<EventKind>,
+    /// The event's own time; for a snapshot, which has none, the time Kafka received it.
+    pub at: Time,
+    /// Hash of everything the record says that the pipeline maps.
+    pub digest: u64,
+    pub registered_at: Option<Time>,
+    pub planned_at: Option<Time>,
+    pub completed_at: Option<Time>,
+    pub status: Option<Status>,
+    pub received_body: Option<BodyId>,
+    pub body: Option<BodyId>,
+    pub block: Option<BlockId>,
+    pub topic: Option<TopicId>,
+    pub category: Option<WordId>,
+    pub territory: Option<TerritoryId>,
+    pub network: Option<WordId>,
+    pub author_key: u64,
+    pub law: Option<Law>,
+    pub decision: Option<Decision>,
+    pub reaction: Option<Reaction>,
+    pub kind: Option<MessageKind>,
+    pub priority: Option<Priority>,
+    pub fast_track: Option<bool>,
+    pub source_overdue: Option<bool>,
+    /// 1..=5.
+    pub rating: Option<u8>,
+    /// Rounds of repeated consideration as the source counts them.
+    pub review: Option<u8>,
+    pub has_text: bool,
+    /// Times of this source are whole days.
+    pub day_only: bool,
+}
+
+impl Facts {
+    /// A record that says nothing but which case it is about and when.
+    pub fn empty(key: CaseKey, shape: Shape, at: Time) -> Facts {
+        Facts {
+            key,
+            shape,
+            event: None,
+            at,
+            digest: 0,
+            registered_at: None,
+            planned_at: None,
+            completed_at: None,
+            status: None,
+            received_body: None,
+            body: None,
+            block: None,
+            topic: None,
+            category: None,
+            territory: None,
+            network: None,
+            author_key: 0,
+            law: None,
+            decision: None,
+            reaction: None,
+            kind: None,
+            priority: None,
+            fast_track: None,
+            source_overdue: None,
+            rating: None,
+            review: None,
+            has_text: false,
+            day_only: false,
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The exactly-once protocol of one batch, as types that only allow the right order:
+//! `begin` (the intent is committed) gives the only value that can `write`, whose result is the only one that can `finish`.
+//! Owner: the partition worker. Invariants: at most one intent of a partition is open; a batch that was begun is written
+//! with exactly the range, the tick and the rules of its intent; the same bytes and token go out on every attempt.
+
+use std::fmt;
+use std::str::FromStr;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::model::ids::{Offset, OffsetRange, RulesVersion, StreamEpoch};
+use crate::partition::ports::{CommitError, OffsetLog, Sink, SinkError, StreamId};
+
+/// What is about to be written, as the broker keeps it in the metadata of the committed offset `range.begin`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Intent {
+    pub range: OffsetRange,
+    pub epoch: StreamEpoch,
+    pub rules: RulesVersion,
+    /// Time of sealing, milliseconds since the epoch: the logical "now" of the batch, the same in a replay.
+    pub tick: i64,
+}
+
+impl fmt::Display for Intent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "v1 end={} epoch={} rules={} tick={}", self.range.end, self.epoch.0, self.rules, self.tick)
+    }
+}
+
+/// The metadata of a committed offset is not ours, or of a version this binary does not know.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("the metadata of the committed offset is not understood: {text:?}")]
+pub struct BadIntent {
+    pub text: String,
+}
+
+impl Intent {
+    /// Reads the metadata committed with `begin`; `Ok(None)` when it holds no intent.
+    pub fn parse(begin: Offset, text: &str) -> Result<Option<Intent>, BadIntent> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let bad = || BadIntent { text: text.chars().take(200).collect() };
+        let mut words = text.split(' ');
+        if words.next() != Some("v1") {
+            return Err(bad());
+        }
+        let (mut end, mut epoch, mut rules, mut tick) = (None, None, None, None);
+        for word in words {
+            match word.split_once('=').ok_or_else(bad)? {
+                ("end", value) => end = u64::from_str(value).ok(),
+                ("epoch", value) => epoch = u32::from_str(value).ok(),
+                ("rules", value) => rules = u32::from_str_radix(value, 16).ok(),
+                ("tick", value) => tick = i64::from_str(value).ok(),
+                _ => return Err(bad()),
+            }
+        }
+        match (end, epoch, rules, tick) {
+            (Some(end), Some(epoch), Some(rules), Some(tick)) if end > begin.0 => Ok(Some(Intent {
+                range: OffsetRange { begin, end: Offset(end) },
+                epoch: StreamEpoch(epoch),
+                rules: RulesVersion(rules),
+                tick,
+            })),
+            _ => Err(bad()),
+        }
+    }
+
+    /// The deduplication token. The stream epoch is part of it, because a recreated Kafka topic uses the same offsets
+    /// for other records, and ClickHouse would drop them silently.
+    pub fn token(&self, stream: &StreamId) -> String {
+        let OffsetRange { begin, end } = self.range;
+        format!("v1/{}/{}/{}/{}/{begin}-{end}", stream.pipeline, self.epoch.0, stream.topic, stream.partition)
+    }
+}
+
+/// The proof that the broker took the intent: only its holder may write.
+#[must_use = "a begun batch must be written, or left to the next owner"]
+pub struct OpenIntent {
+    intent: Intent,
+}
+
+/// The proof that the journal has the batch.
+#[must_use = "a written batch is finished, or superseded by the next begin"]
+pub struct Written {
+    intent: Intent,
+}
+
+/// Commits the intent. This is also what finishes the batch before, whose end is this begin.
+///
+/// # Errors
+/// `CommitError::Fenced`: the partition has another owner, nothing may be inserted.
+pub async fn begin(log: &impl OffsetLog, stream: &StreamId, intent: Intent) -> Result<OpenIntent, CommitError> {
+    log.commit(stream, intent.range.begin, &intent.to_string()).await?;
+    Ok(OpenIntent { intent })
+}
+
+/// An intent found at recovery stands already: the broker has it as ours.
+pub fn resume(intent: Intent) -> OpenIntent {
+    OpenIntent { intent }
+}
+
+impl OpenIntent {
+    pub fn intent(&self) -> Intent {
+        self.intent
+    }
+
+    /// One attempt at the one INSERT. On failure the intent stays open and the caller tries the same bytes again.
+    pub async fn write(self, sink: &impl Sink, stream: &StreamId, block: &Bytes) -> Result<Written, (OpenIntent, SinkError)> {
+        match sink.insert_journal(block.clone(), &self.intent.token(stream)).await {
+            Ok(()) => Ok(Written { intent: self.intent }),
+            Err(error) => Err((self, error)),
+        }
+    }
+
+    /// The journal was asked and has the whole range already (the insert of a former attempt landed).
+    pub fn found_in_journal(self) -> Written {
+        Written { intent: self.intent }
+    }
+}
+
+impl Written {
+    pub fn range(&self) -> OffsetRange {
+        self.intent.range
+    }
+
+    /// Commits the end without an intent, for a stream that has nothing to begin now.
+    pub async fn finish(self, log: &impl OffsetLog, stream: &StreamId) -> Result<(), CommitError> {
+        log.commit(stream, self.intent.range.end, "").await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn intent() -> Intent {
+        Intent {
+            range: OffsetRange { begin: Offset(5), end: Offset(9) },
+            epoch: StreamEpoch(1),
+            rules: RulesVersion(0xabc),
+            tick: 1_767_607_200_123,
+        }
+    }
+
+    #[test]
+    fn an_intent_survives_the_metadata_and_fits_it() {
+        let text = intent().to_string();
+        assert!(text.is_ascii() && text.len() < 1024);
+        assert_eq!(Intent::parse(Offset(5), &text), Ok(Some(intent())));
+        assert_eq!(Intent::parse(Offset(5), ""), Ok(None));
+    }
+
+    #[test]
+    fn foreign_metadata_is_never_guessed_at() {
+        for text in ["v2 end=9", "v1 end=9", "something", "v1 end=3 epoch=1 rules=0 tick=0", "v1 end=9 epoch=1 rules=0 tick=0 x=1"] {
+            assert!(Intent::parse(Offset(5), text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_token_names_pipeline_epoch_topic_partition_and_range() {
+        let stream = StreamId::new("pos", "tsur.in.pos", 3);
+        assert_eq!(intent().token(&stream), "v1/pos/1/tsur.in.pos/3/5-9");
+    }
+}

@@ -1,0 +1,149 @@
+//! What a partition worker needs from the world: a log of offsets and a sink. The real ones are in `kafka` and `sink`;
+//! tests bring fakes that lose replies, wake up late and die in between.
+//! Invariant: each error says whether to try again, to give up the partition, or to stop.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::model::case::Case;
+use crate::model::effects::{Dimensions, Effect};
+use crate::model::ids::{CaseKey, Offset, OffsetRange, Partition};
+use crate::model::time::Time;
+use crate::model::windows::{WindowKey, WindowUnit, WindowValue};
+
+/// One partition of one source.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct StreamId {
+    pub pipeline: Arc<str>,
+    pub topic: Arc<str>,
+    pub partition: Partition,
+}
+
+impl StreamId {
+    pub fn new(pipeline: &str, topic: &str, partition: i32) -> StreamId {
+        StreamId { pipeline: Arc::from(pipeline), topic: Arc::from(topic), partition: Partition(partition) }
+    }
+}
+
+/// Why an offset was not committed.
+#[derive(Debug, Error, Clone)]
+pub enum CommitError {
+    /// Give up the partition: another member owns it, or this one was expelled.
+    #[error("the group coordinator refused the commit: {0}")]
+    Fenced(String),
+    /// Try again: nothing was written.
+    #[error("the offset was not committed: {0}")]
+    NotTaken(String),
+    /// Read the committed offset back before anything else.
+    #[error("the outcome of the commit is unknown: {0}")]
+    Unknown(String),
+}
+
+/// Why the sink did not do what it was asked.
+#[derive(Debug, Error)]
+pub enum SinkError {
+    /// Try again with the same bytes and the same token.
+    #[error("clickhouse is not available: {0}")]
+    Unavailable(String),
+    /// Stop: trying again gives the same.
+    #[error("clickhouse refused: {0}")]
+    Refused(String),
+}
+
+/// Committed offsets and their metadata, fenced by the group.
+pub trait OffsetLog: Send + Sync + 'static {
+    fn commit(&self, stream: &StreamId, offset: Offset, metadata: &str) -> impl Future<Output = Result<(), CommitError>> + Send;
+    /// The committed offset and metadata, `None` when there is none.
+    fn committed(&self, stream: &StreamId) -> impl Future<Output = Result<Option<(Offset, String)>, CommitError>> + Send;
+}
+
+/// The cases of a partition below an offset.
+#[derive(Default)]
+pub struct RestoredCases {
+    pub cases: Vec<Case>,
+    /// Ended so long ago that only their keys are needed.
+    pub evicted: Vec<CaseKey>,
+}
+
+/// One applied row of the journal, as a replay folds it.
+pub struct JournalFold {
+    pub case: Case,
+    pub effects: Vec<Effect>,
+    pub before: Dimensions,
+}
+
+/// Projection rows of one partition; every one is an upsert of a whole value.
+#[derive(Default)]
+pub struct ProjectionRows {
+    pub windows: Vec<(WindowKey, WindowValue)>,
+    /// Minute (seconds since the epoch) and its open work.
+    pub backlog: Vec<BacklogRow>,
+    /// Windows that must be recounted from the journal.
+    pub cold: Vec<(WindowUnit, u32)>,
+}
+
+impl ProjectionRows {
+    pub fn is_empty(&self) -> bool {
+        self.windows.is_empty() && self.backlog.is_empty() && self.cold.is_empty()
+    }
+}
+
+/// One row of `backlog`.
+pub struct BacklogRow {
+    pub minute: u32,
+    pub block: crate::model::case::BlockId,
+    pub territory: crate::model::case::TerritoryId,
+    pub body: crate::model::case::BodyId,
+    pub value: crate::model::case_store::BacklogValue,
+}
+
+/// Where rows go and where state comes back from.
+pub trait Sink: Send + Sync + 'static {
+    /// One block, one token, all or nothing.
+    fn insert_journal(&self, block: Bytes, token: &str) -> impl Future<Output = Result<(), SinkError>> + Send;
+    /// Upserts; `below` is the version: the values are those after all rows below it.
+    fn write_projections(
+        &self,
+        stream: &StreamId,
+        rows: &ProjectionRows,
+        below: Offset,
+    ) -> impl Future<Output = Result<(), SinkError>> + Send;
+    /// The last offset of the partition in the journal.
+    fn last_offset(&self, stream: &StreamId) -> impl Future<Output = Result<Option<Offset>, SinkError>> + Send;
+    /// Number of journal rows in the range.
+    fn rows_in(&self, stream: &StreamId, range: OffsetRange) -> impl Future<Output = Result<u64, SinkError>> + Send;
+    /// The cases as they stood below the offset; those that ended before `ended_before` by key only.
+    fn restore_cases(
+        &self,
+        stream: &StreamId,
+        below: Offset,
+        ended_before: Time,
+    ) -> impl Future<Output = Result<RestoredCases, SinkError>> + Send;
+    /// Single cases as they stood below the offset.
+    fn load_cases(
+        &self,
+        stream: &StreamId,
+        keys: &[CaseKey],
+        below: Offset,
+    ) -> impl Future<Output = Result<Vec<Case>, SinkError>> + Send;
+    /// The newest effect below the offset.
+    fn stream_time(&self, stream: &StreamId, below: Offset) -> impl Future<Output = Result<Option<Time>, SinkError>> + Send;
+    /// The windows at or after the horizon of their length, summed over the journal below the offset.
+    fn restore_windows(
+        &self,
+        stream: &StreamId,
+        below: Offset,
+        horizons: [(WindowUnit, u32); 3],
+    ) -> impl Future<Output = Result<Vec<(WindowKey, WindowValue)>, SinkError>> + Send;
+    /// The applied rows of the range in the order of the log.
+    fn applied_rows(
+        &self,
+        stream: &StreamId,
+        range: OffsetRange,
+    ) -> impl Future<Output = Result<Vec<JournalFold>, SinkError>> + Send;
+    /// Notes that an operator accepted the range as lost.
+    fn accept_gap(&self, stream: &StreamId, range: OffsetRange) -> impl Future<Output = Result<(), SinkError>> + Send;
+}

@@ -1,0 +1,409 @@
+//! The journal block of one batch: one row pushed for each item of each record, encoded once when the batch is sealed.
+//! Owner: the partition worker. Invariants: rows stand in the order of the log; the encoded bytes are a function of the
+//! rows and the seal alone; the columns are those of `schemas/clickhouse/0001_journal.sql`, by name and by type.
+
+use std::sync::Arc;
+
+use crate::enrich::names::NameLists;
+use crate::model::case::Case;
+use crate::model::effects::{Dimensions, Effect};
+use crate::model::ids::{CaseKey, Offset, Partition, RulesVersion};
+use crate::model::time::{Time, seconds_or_zero};
+use crate::model::words::{Decision, EffectKind, EventKind, Law, MessageKind, Outcome, Priority, Reaction, Status};
+use crate::sink::native::{BlockWriter, Dictionary, Fixed, Text};
+
+/// Where a row comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Position {
+    pub offset: Offset,
+    pub item: u16,
+    pub items: u16,
+    /// Kafka's time of the record, milliseconds since the epoch.
+    pub kafka_time: i64,
+}
+
+/// What became of the record.
+#[derive(Clone, Copy, Debug)]
+pub struct Fate<'a> {
+    pub outcome: Outcome,
+    pub reason: &'a str,
+    pub field: &'a str,
+    pub excerpt: &'a [u8],
+}
+
+/// What the record said.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    pub event: Option<EventKind>,
+    pub event_at: Option<Time>,
+    pub case_key: CaseKey,
+    pub case_id: &'a str,
+    pub effects: &'a [Effect],
+    /// Dimensions under which effects with sign -1 were counted.
+    pub before: Dimensions,
+    pub text: &'a [u8],
+    /// Codes of the column `masked`.
+    pub masked: &'a [u8],
+    pub place: &'a [u8],
+    pub latitude: f32,
+    pub longitude: f32,
+}
+
+/// What is the same in each row of a batch.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    pub pipeline: Arc<str>,
+    pub source: Arc<str>,
+    pub kafka_topic: Arc<str>,
+    pub partition: Partition,
+}
+
+/// The columns of one batch.
+pub struct JournalBlock {
+    stream: Stream,
+    names: Arc<NameLists>,
+    reasons: crate::enrich::names::Names,
+    rows: usize,
+    offset: Fixed,
+    item: Fixed,
+    items: Fixed,
+    kafka_time: Fixed,
+    outcome: Fixed,
+    reason: Dictionary,
+    field: Dictionary,
+    excerpt: Text,
+    event: Fixed,
+    event_at: Fixed,
+    case_key: Fixed,
+    case_id: Text,
+    effects: EffectColumns,
+    previous_block: Dictionary,
+    previous_territory: Dictionary,
+    text: Text,
+    masked_ends: Fixed,
+    masked: Fixed,
+    masked_count: u64,
+    place: Text,
+    latitude: Fixed,
+    longitude: Fixed,
+    case: CaseColumns,
+}
+
+#[derive(Default)]
+struct EffectColumns {
+    count: u64,
+    ends: Fixed,
+    kind: Fixed,
+    at: Fixed,
+    sign: Fixed,
+    value: Fixed,
+    body: Text,
+    day_only: Fixed,
+}
+
+/// The case as it stood after the row.
+#[derive(Default)]
+struct CaseColumns {
+    status: Fixed,
+    priority: Fixed,
+    kind: Fixed,
+    law: Fixed,
+    decision: Fixed,
+    reaction: Fixed,
+    rating: Fixed,
+    review_round: Fixed,
+    transfers: Fixed,
+    fast_track: Fixed,
+    source_overdue: Fixed,
+    day_only: Fixed,
+    breach_locked: Fixed,
+    block: Dictionary,
+    topic: Dictionary,
+    category: Dictionary,
+    territory: Dictionary,
+    network: Dictionary,
+    received_body: Dictionary,
+    body: Dictionary,
+    first_answer_body: Dictionary,
+    answer_body: Dictionary,
+    breach_body: Dictionary,
+    policy: Dictionary,
+    author_key: Fixed,
+    times: [Fixed; 13],
+    text_at: Fixed,
+    fingerprint: Fixed,
+}
+
+/// Names of the time columns, in the order of `CaseColumns::times`.
+pub const TIME_COLUMNS: [&str; 13] = [
+    "registered_at",
+    "status_at",
+    "holder_since",
+    "first_answer_at",
+    "answered_at",
+    "closed_at",
+    "rated_at",
+    "round_since",
+    "due_first",
+    "due_final",
+    "planned_at",
+    "first_breach_at",
+    "final_breach_at",
+];
+
+const DATETIME: &str = "DateTime('Europe/Moscow')";
+const DATETIME64: &str = "DateTime64(3, 'Europe/Moscow')";
+
+impl JournalBlock {
+    pub fn new(stream: Stream, names: Arc<NameLists>) -> JournalBlock {
+        JournalBlock {
+            stream,
+            names,
+            reasons: Default::default(),
+            rows: 0,
+            offset: Fixed::default(),
+            item: Fixed::default(),
+            items: Fixed::default(),
+            kafka_time: Fixed::default(),
+            outcome: Fixed::default(),
+            reason: Dictionary::default(),
+            field: Dictionary::default(),
+            excerpt: Text::default(),
+            event: Fixed::default(),
+            event_at: Fixed::default(),
+            case_key: Fixed::default(),
+            case_id: Text::default(),
+            effects: EffectColumns::default(),
+            previous_block: Dictionary::default(),
+            previous_territory: Dictionary::default(),
+            text: Text::default(),
+            masked_ends: Fixed::default(),
+            masked: Fixed::default(),
+            masked_count: 0,
+            place: Text::default(),
+            latitude: Fixed::default(),
+            longitude: Fixed::default(),
+            case: CaseColumns::default(),
+        }
+    }
+
+    /// Rows pushed since the last seal.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Roughly what the block will weigh, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.text.bytes() + self.excerpt.bytes() + self.case_id.bytes() + self.place.bytes() + self.rows * 190
+    }
+
+    /// Adds one row. `case` is the case after the record, `None` where there is none (a rejected record).
+    pub fn push(&mut self, position: Position, fate: Fate<'_>, told: &Told<'_>, case: Option<&Case>) {
+        self.rows += 1;
+        self.offset.u64(position.offset.0);
+        self.item.u16(position.item);
+        self.items.u16(position.items);
+        self.kafka_time.i64(position.kafka_time);
+        self.outcome.u8(fate.outcome.code());
+        let reasons = &self.reasons;
+        self.reason.push(reasons.number(fate.reason), |number| reasons.name(number));
+        self.field.push(reasons.number(fate.field), |number| reasons.name(number));
+        self.excerpt.push(fate.excerpt);
+        self.event.u8(told.event.map_or(0, EventKind::code));
+        self.event_at.u32(seconds_or_zero(told.event_at));
+        self.case_key.u64(told.case_key.0);
+        self.case_id.push(told.case_id.as_bytes());
+        let takes_back = told.effects.iter().any(|effect| effect.sign < 0);
+        let before = if takes_back { told.before } else { Dimensions::default() };
+        let names = &self.names;
+        self.previous_block.push(u16::from(before.block.0), |number| names.blocks.name(number));
+        self.previous_territory.push(before.territory.0, |number| names.territories.name(number));
+        self.effects.push(told.effects, names);
+        self.text.push(told.text);
+        for code in told.masked {
+            self.masked.u8(*code);
+        }
+        self.masked_count += told.masked.len() as u64;
+        self.masked_ends.u64(self.masked_count);
+        self.place.push(told.place);
+        self.latitude.f32(told.latitude);
+        self.longitude.f32(told.longitude);
+        let nobody = Case::unknown(CaseKey(0));
+        self.case.push(case.unwrap_or(&nobody), case.is_some(), names);
+    }
+
+    /// The bytes of `INSERT … FORMAT Native`, and an empty block for the next batch.
+    /// `tick` is the time of sealing (milliseconds), which the intent recorded.
+    pub fn seal(&mut self, tick: i64, rules: RulesVersion) -> Vec<u8> {
+        let mut out = BlockWriter::new(self.rows, self.bytes() + self.bytes() / 4);
+        out.constant_word("kafka_topic", &self.stream.kafka_topic);
+        out.constant("kafka_partition", "UInt16", &(self.stream.partition.0 as u16).to_le_bytes());
+        out.fixed("kafka_offset", "UInt64", &mut self.offset);
+        out.fixed("item", "UInt16", &mut self.item);
+        out.fixed("items", "UInt16", &mut self.items);
+        out.fixed("kafka_time", DATETIME64, &mut self.kafka_time);
+        out.constant("sealed_at", DATETIME64, &tick.to_le_bytes());
+        out.constant_word("pipeline", &self.stream.pipeline);
+        out.constant("rules", "UInt32", &rules.0.to_le_bytes());
+        out.fixed("outcome", &enum_type(Outcome::ALL, Outcome::name, Outcome::code, false), &mut self.outcome);
+        out.dictionary("reason", &mut self.reason);
+        out.dictionary("field", &mut self.field);
+        out.text("excerpt", &mut self.excerpt);
+        out.constant_word("source", &self.stream.source);
+        out.fixed("event", &enum_type(EventKind::ALL, EventKind::name, EventKind::code, true), &mut self.event);
+        out.fixed("event_at", DATETIME, &mut self.event_at);
+        out.fixed("case_key", "UInt64", &mut self.case_key);
+        out.text("case_id", &mut self.case_id);
+        self.effects.write(&mut out);
+        out.dictionary("previous_block", &mut self.previous_block);
+        out.dictionary("previous_territory", &mut self.previous_territory);
+        out.text("text", &mut self.text);
+        let masked = "Array(Enum8('phone' = 1, 'email' = 2, 'snils' = 3, 'card' = 4, 'profile' = 5))";
+        out.array("masked", masked, &mut self.masked_ends, &mut [&mut self.masked]);
+        self.masked_count = 0;
+        out.constant("masker", "UInt16", &crate::enrich::mask::MASKER_VERSION.to_le_bytes());
+        out.text("place", &mut self.place);
+        out.fixed("latitude", "Float32", &mut self.latitude);
+        out.fixed("longitude", "Float32", &mut self.longitude);
+        self.case.write(&mut out);
+        self.rows = 0;
+        out.finish()
+    }
+}
+
+impl EffectColumns {
+    fn push(&mut self, effects: &[Effect], names: &NameLists) {
+        for effect in effects {
+            self.kind.u8(effect.kind.code());
+            self.at.u32(effect.at.seconds());
+            self.sign.u8(effect.sign as u8);
+            self.value.i32(effect.value);
+            self.body.push(names.bodies.name(effect.body.0).as_bytes());
+            self.day_only.u8(u8::from(effect.day_only));
+        }
+        self.count += effects.len() as u64;
+        self.ends.u64(self.count);
+    }
+
+    fn write(&mut self, out: &mut BlockWriter) {
+        let kind = enum_type(EffectKind::ALL, EffectKind::name, EffectKind::code, false);
+        let row = format!("Array(Tuple(kind {kind}, at {DATETIME}, sign Int8, value Int32, body String, day_only Bool))");
+        let parts: &mut [&mut dyn crate::sink::native::Flat] =
+            &mut [&mut self.kind, &mut self.at, &mut self.sign, &mut self.value, &mut self.body, &mut self.day_only];
+        out.array("effects", &row, &mut self.ends, parts);
+        self.count = 0;
+    }
+}
+
+impl CaseColumns {
+    fn push(&mut self, case: &Case, known: bool, names: &NameLists) {
+        self.status.u8(if known { case.status.code() } else { 0 });
+        self.priority.u8(if known { case.priority.code() } else { 0 });
+        self.kind.u8(case.kind.map_or(0, MessageKind::code));
+        self.law.u8(case.law.map_or(0, Law::code));
+        self.decision.u8(case.decision.map_or(0, Decision::code));
+        self.reaction.u8(case.reaction.map_or(0, Reaction::code));
+        self.rating.u8(case.rating);
+        self.review_round.u8(case.review_round);
+        self.transfers.u8(case.transfers);
+        self.fast_track.u8(u8::from(case.fast_track));
+        self.source_overdue.u8(u8::from(case.source_overdue));
+        self.day_only.u8(u8::from(case.day_only));
+        self.breach_locked.u8(u8::from(case.breach_locked));
+        self.block.push(u16::from(case.block.0), |number| names.blocks.name(number));
+        self.topic.push(case.topic.0, |number| names.topics.name(number));
+        self.category.push(case.category.0, |number| names.words.name(number));
+        self.territory.push(case.territory.0, |number| names.territories.name(number));
+        self.network.push(case.network.0, |number| names.words.name(number));
+        self.received_body.push(case.received_body.0, |number| names.bodies.name(number));
+        self.body.push(case.body.0, |number| names.bodies.name(number));
+        self.first_answer_body.push(case.first_answer_body.0, |number| names.bodies.name(number));
+        self.answer_body.push(case.answer_body.0, |number| names.bodies.name(number));
+        self.breach_body.push(case.breach_body.0, |number| names.bodies.name(number));
+        self.policy.push(case.policy, |number| names.policies.name(number));
+        self.author_key.u64(case.author_key);
+        let times = [
+            case.registered_at,
+            case.status_at,
+            case.holder_since,
+            case.first_answer_at,
+            case.answered_at,
+            case.closed_at,
+            case.rated_at,
+            case.round_since,
+            case.due_first,
+            case.due_final,
+            case.planned_at,
+            case.first_breach_at,
+            case.final_breach_at,
+        ];
+        for (column, time) in self.times.iter_mut().zip(times) {
+            column.u32(seconds_or_zero(time));
+        }
+        self.text_at.u64(case.text_at.0);
+        self.fingerprint.u128(case.fingerprint);
+    }
+
+    fn write(&mut self, out: &mut BlockWriter) {
+        out.fixed("status", &enum_type(Status::ALL, Status::name, Status::code, true), &mut self.status);
+        out.fixed("priority", &enum_type(Priority::ALL, Priority::name, Priority::code, true), &mut self.priority);
+        out.fixed("kind", &enum_type(MessageKind::ALL, MessageKind::name, MessageKind::code, true), &mut self.kind);
+        out.fixed("law", &enum_type(Law::ALL, Law::name, Law::code, true), &mut self.law);
+        out.fixed("decision", &enum_type(Decision::ALL, Decision::name, Decision::code, true), &mut self.decision);
+        out.fixed("reaction", &enum_type(Reaction::ALL, Reaction::name, Reaction::code, true), &mut self.reaction);
+        out.fixed("rating", "UInt8", &mut self.rating);
+        out.fixed("review_round", "UInt8", &mut self.review_round);
+        out.fixed("transfers", "UInt8", &mut self.transfers);
+        out.fixed("fast_track", "Bool", &mut self.fast_track);
+        out.fixed("source_overdue", "Bool", &mut self.source_overdue);
+        out.fixed("day_only", "Bool", &mut self.day_only);
+        out.fixed("breach_locked", "Bool", &mut self.breach_locked);
+        out.dictionary("block", &mut self.block);
+        out.dictionary("topic", &mut self.topic);
+        out.dictionary("category", &mut self.category);
+        out.dictionary("territory", &mut self.territory);
+        out.dictionary("network", &mut self.network);
+        out.dictionary("received_body", &mut self.received_body);
+        out.dictionary("body", &mut self.body);
+        out.dictionary("first_answer_body", &mut self.first_answer_body);
+        out.dictionary("answer_body", &mut self.answer_body);
+        out.dictionary("breach_body", &mut self.breach_body);
+        out.dictionary("policy", &mut self.policy);
+        out.fixed("author_key", "UInt64", &mut self.author_key);
+        for (name, column) in TIME_COLUMNS.iter().zip(&mut self.times) {
+            out.fixed(name, DATETIME, column);
+        }
+        out.fixed("text_at", "UInt64", &mut self.text_at);
+        out.fixed("fingerprint", "UInt128", &mut self.fingerprint);
+    }
+}
+
+/// The `Enum8` type of a vocabulary, with an empty word zero where "not given" is possible.
+pub fn enum_type<T: Copy>(all: &[T], name: fn(T) -> &'static str, code: fn(T) -> u8, or_empty: bool) -> String {
+    let mut words: Vec<String> = if or_empty { vec!["'' = 0".to_owned()] } else { Vec::new() };
+    words.extend(all.iter().map(|word| format!("'{}' = {}", name(*word), code(*word))));
+    format!("Enum8({})", words.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_enum_lists_of_the_schema_are_the_words_of_the_code() {
+        let schema = include_str!("../../schemas/clickhouse/0001_journal.sql");
+        for list in [
+            enum_type(Outcome::ALL, Outcome::name, Outcome::code, false),
+            enum_type(EventKind::ALL, EventKind::name, EventKind::code, true),
+            enum_type(EffectKind::ALL, EffectKind::name, EffectKind::code, false),
+            enum_type(Status::ALL, Status::name, Status::code, true),
+            enum_type(Priority::ALL, Priority::name, Priority::code, true),
+            enum_type(MessageKind::ALL, MessageKind::name, MessageKind::code, true),
+            enum_type(Law::ALL, Law::name, Law::code, true),
+            enum_type(Decision::ALL, Decision::name, Decision::code, true),
+            enum_type(Reaction::ALL, Reaction::name, Reaction::code, true),
+        ] {
+            assert!(schema.contains(&list), "not in the schema: {list}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Everything that leaves for ClickHouse: rows, blocks, tokens, retries, migrations.
+
+pub mod native;
