@@ -4,13 +4,16 @@
 
 pub mod errors;
 mod files;
+mod item;
 pub mod pipeline;
 mod pipeline_read;
 pub mod reader;
 pub mod reference;
 mod reference_read;
 pub mod settings;
+mod settings_checks;
 mod settings_read;
+mod suggest;
 pub mod units;
 
 use std::path::{Path, PathBuf};

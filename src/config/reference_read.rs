@@ -68,9 +68,9 @@ pub fn read(files: &ReferenceFiles, errors: &Errors) -> Reference {
         body.territory = links.resolve(Target::Territory, &territories.codes, errors).next();
     }
     for (territory, links) in territories.entries.iter_mut().zip(&territories.links) {
-        territory.predecessors = links.resolve(Target::Predecessor, &territories.codes, errors).collect();
         territory.parent = links.resolve(Target::Territory, &territories.codes, errors).next();
     }
+    topics.refuse_names_of(&blocks);
     Reference {
         blocks: blocks.entries,
         topics: topics.entries,
@@ -84,7 +84,6 @@ pub fn read(files: &ReferenceFiles, errors: &Errors) -> Reference {
 }
 
 fn territory(links: &mut Links, table: &Table, names: &Names) -> Territory {
-    links.many(table.item("predecessor"), Target::Predecessor);
     links.one(table.item("parent"), Target::Territory);
     let valid_from = table.item("valid_from").and_then(|item| {
         let date = item.text_or_date()?;
@@ -105,7 +104,7 @@ fn territory(links: &mut Links, table: &Table, names: &Names) -> Territory {
         oktmo: digits(table, "oktmo"),
         population: table.integer("population", 1..=200_000_000),
         valid_from,
-        predecessors: Vec::new(),
+        predecessors: table.texts("predecessor"),
         parent: None,
         aliases: names.aliases.clone(),
     }
@@ -136,7 +135,6 @@ struct Names {
 enum Target {
     Block,
     Territory,
-    Predecessor,
 }
 
 /// What an entry says about others, by code and place.
@@ -222,6 +220,19 @@ impl<'e, T> List<'e, T> {
                 self.links.push(links);
             }
         });
+    }
+
+    /// A word of a source is looked up in both lists, so it must lead to one entry of one of them.
+    fn refuse_names_of<O>(&self, other: &List<'e, O>) {
+        for (name, place) in &self.name_places {
+            if let Some(first) = other.name_places.get(name) {
+                let problem = format!(
+                    "{name:?} leads to a {} already ({}:{})",
+                    other.noun, first.file, first.line
+                );
+                self.errors.add_at(place, problem, "a name or alias of one entry only");
+            }
+        }
     }
 
     fn names_of(&mut self, table: &Table, index: u32) -> Names {
