@@ -13,6 +13,7 @@ mod reference_read;
 pub mod settings;
 mod settings_checks;
 mod settings_read;
+mod specs;
 mod suggest;
 pub mod units;
 
