@@ -7,6 +7,8 @@
 //! When in doubt a phone is masked, but numbers of laws, cases and organisations survive: analysts live on them.
 
 mod context;
+#[cfg(test)]
+mod laws;
 mod links;
 mod numbers;
 mod phone;

@@ -2,12 +2,13 @@
 //! everything arrives as an argument, so that the state of a partition is a fold of its records (design invariant 3).
 
 pub mod apply;
+pub mod calendar;
 pub mod case;
 pub mod case_store;
 pub mod effects;
 pub mod facts;
 pub mod ids;
-mod snapshot;
+pub mod policy;
 pub mod time;
 pub mod windows;
 pub mod words;

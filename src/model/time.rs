@@ -13,6 +13,9 @@ pub const DAY_SECONDS: u32 = 86_400;
 pub struct Time(NonZeroU32);
 
 impl Time {
+    /// 1970-01-01T00:00:01Z, where arithmetic into the past stops.
+    pub const EARLIEST: Time = Time(NonZeroU32::MIN);
+
     /// `None` outside the representable range: such a date is a mistake of the sender, never a real one.
     pub fn from_unix_seconds(seconds: i64) -> Option<Time> {
         u32::try_from(seconds).ok().and_then(NonZeroU32::new).map(Time)

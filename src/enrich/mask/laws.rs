@@ -1,0 +1,129 @@
+//! The laws of the masker, on texts no example thinks of.
+
+use super::*;
+use proptest::prelude::*;
+
+fn masked(text: &str) -> String {
+    mask(text).0
+}
+
+/// Pieces that meet in ways no example thinks of.
+fn piece() -> impl Strategy<Value = String> {
+    let fixed = prop::sample::select(vec![
+        "8",
+        "7",
+        "+7",
+        "+",
+        "910",
+        "(910)",
+        "(4912)",
+        "123",
+        "123-45-67",
+        "25-25-25",
+        "252525",
+        "45",
+        "67",
+        "1",
+        "89101234567",
+        "112-233-445",
+        "95",
+        "11223344595",
+        "4111",
+        "1111",
+        "4111111111111111",
+        "8-800-100-00-00",
+        "375",
+        " ",
+        " ",
+        " ",
+        "-",
+        "-",
+        ".",
+        ",",
+        "(",
+        ")",
+        "/",
+        "@",
+        "@",
+        "[",
+        "]",
+        "|",
+        "_",
+        "=",
+        "?",
+        "*",
+        "id123",
+        "[id123|",
+        "Имя]",
+        "vk.com/",
+        "t.me/",
+        "https://",
+        "wall-1_2",
+        "ivan",
+        "mail.ru",
+        "почта.рф",
+        "тел. ",
+        "телефон ",
+        "номер ",
+        "СНИЛС ",
+        "ИНН ",
+        "№ ",
+        " или ",
+        "звоните",
+        "‹телефон›",
+        "‹",
+        "›",
+        "‹профиль›",
+        "\n",
+        "\u{a0}",
+        "ё",
+        "😀",
+        "a",
+        "x1",
+    ]);
+    prop_oneof![8 => fixed.prop_map(str::to_owned), 1 => "[0-9]{1,12}", 1 => any::<char>().prop_map(String::from)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn masking_twice_changes_nothing(pieces in prop::collection::vec(piece(), 0..24)) {
+        let once = masked(&pieces.concat());
+        let (twice, counts) = mask(&once);
+        prop_assert_eq!(&twice, &once);
+        prop_assert_eq!(counts.total(), 0);
+    }
+
+    #[test]
+    fn spans_are_ordered_apart_and_on_character_boundaries(pieces in prop::collection::vec(piece(), 0..24)) {
+        let text = pieces.concat();
+        let mut end = 0;
+        for span in spans(&text) {
+            prop_assert!(span.start >= end && span.end > span.start);
+            prop_assert!(text.is_char_boundary(span.start) && text.is_char_boundary(span.end));
+            end = span.end;
+        }
+    }
+
+    #[test]
+    fn the_three_ways_in_agree(text in ".{0,80}", pieces in prop::collection::vec(piece(), 0..16)) {
+        let text = text + &pieces.concat();
+        let mut out = b"before ".to_vec();
+        let counts = mask_into(&text, &mut out);
+        let (masked, same_counts) = mask(&text);
+        prop_assert_eq!(String::from_utf8(out), Ok(format!("before {masked}")));
+        prop_assert_eq!(counts, same_counts);
+        prop_assert_eq!(usize::from(counts.total()), spans(&text).len());
+    }
+
+    #[test]
+    fn a_written_phone_never_survives(
+        digits in "9[0-9]{9}", prefix in "(\\+7|8|7|\\+7 |8 |8-)", separator in "[ -]?", left in "[а-я ]{0,12}", right in "[а-я ,.]{0,12}",
+    ) {
+        let s = separator;
+        let phone = format!("{prefix}{}{s}{}{s}{}{s}{}", &digits[..3], &digits[3..6], &digits[6..8], &digits[8..]);
+        let text = format!("{left} {phone}{right}");
+        prop_assert_eq!(masked(&text), format!("{left} ‹телефон›{right}"));
+    }
+}
