@@ -10,6 +10,7 @@ mod pipeline_read;
 pub mod reader;
 pub mod reference;
 mod reference_read;
+mod rules_read;
 pub mod settings;
 mod settings_checks;
 mod settings_read;
@@ -19,7 +20,9 @@ pub mod units;
 
 use std::path::{Path, PathBuf};
 
+use crate::model::calendar::CalendarSpec;
 use crate::model::ids::RulesVersion;
+use crate::model::policy::PolicySpec;
 use errors::Errors;
 pub use errors::{ConfigError, ConfigErrors};
 use files::Folder;
@@ -39,6 +42,10 @@ pub struct Config {
     /// By name of the file.
     pub pipelines: Vec<Pipeline>,
     pub reference: Reference,
+    /// By name of the file. `Calendar::build` accepts each.
+    pub calendars: Vec<CalendarSpec>,
+    /// Of all files in the order of their names; `Policies::build` accepts them.
+    pub policies: Vec<PolicySpec>,
     /// XXH3 of the content of all pipeline, policy, calendar and reference files, in the order of their names.
     pub rules: RulesVersion,
     /// `settings.pipelines_dir`, resolved.
@@ -76,12 +83,15 @@ pub fn load(dir: &Path, env: Environment) -> Result<Config, ConfigErrors> {
     }
     check_together(&pipelines, &folder, &errors);
     let reference = read_reference(&folder, &pipelines_dir, &errors);
+    let (calendars, policies) = rules_read::read(&folder, &pipelines, &reference, &errors);
     let rules = folder.rules_version();
     errors.into_result()?;
     Ok(Config {
         settings,
         pipelines,
         reference,
+        calendars,
+        policies,
         rules,
         pipelines_dir,
     })

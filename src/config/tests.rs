@@ -15,6 +15,7 @@ fn the_shipped_configuration_has_no_mistake() {
     let config = load(shipped(), &nothing).unwrap_or_else(|errors| panic!("{errors}"));
     assert!(config.pipeline("pos").is_some() && config.pipeline("incident").is_some());
     assert_eq!(config.settings, Settings::default());
+    assert!(!config.calendars.is_empty() && !config.policies.is_empty() && !config.reference.topics.is_empty());
     assert!(!config.pipelines_dir.to_string_lossy().contains(".."));
 }
 
@@ -64,6 +65,36 @@ fn five_different_mistakes_give_five_messages_in_one_run() {
         fields.join(", ")
     );
     assert_eq!(text, expected);
+}
+
+#[test]
+fn calendars_and_policies_report_all_their_mistakes_with_the_lines() {
+    let calendar = "name = \"c\"\n[office]\nmonday = { hours = \"9-18\" }\n[[year]]\nyear = 2026\nstatus = \"sure\"\n\
+                    source = \"x\"\nworking_days = 1\ndays_off = [\"13-01\"]\n";
+    let policy = "[[policy]]\nname = \"Все: прочие\"\nsource_note = \"n\"\n[policy.match]\nsource = [\"q\"]\n\
+                  [[policy.clock]]\nclock = \"final_answer\"\ngoal = 5\nunit = \"weeks\"\n";
+    let files = folder(&[
+        ("tsur.toml", "pipelines_dir = \"p\"\n"),
+        ("p/a.toml", PIPELINE),
+        ("p/calendars/c.toml", calendar),
+        ("p/policies/1.toml", policy),
+        (
+            "p/policies/2.toml",
+            &policy.replace("Все: прочие", "Ещё").replace("goal = 5", "gaol = 5"),
+        ),
+    ]);
+    let errors = load(files.path(), &nothing).expect_err("mistakes");
+    let text = errors.to_string();
+    for start in [
+        "c.toml:3: office.monday.hours: ",
+        "c.toml:6: year 2026.status: ",
+        "c.toml:9: year 2026.days_off: ",
+        "1.toml:5: policy \"Все: прочие\".match.source: \"q\"",
+        "1.toml:9: policy \"Все: прочие\".clock[1].unit: \"weeks\"",
+        "2.toml:8: unknown field `gaol`",
+    ] {
+        assert!(text.contains(start), "{start}\n{text}");
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ pub mod effects;
 pub mod facts;
 pub mod ids;
 pub mod policy;
+mod snapshot;
 pub mod time;
 pub mod windows;
 pub mod words;
