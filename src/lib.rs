@@ -7,4 +7,5 @@ pub mod enrich;
 pub mod mapping;
 pub mod model;
 pub mod partition;
+pub mod publish;
 pub mod sink;

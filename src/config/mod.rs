@@ -4,18 +4,25 @@
 
 pub mod errors;
 mod files;
+mod item;
 pub mod pipeline;
 mod pipeline_read;
 pub mod reader;
 pub mod reference;
 mod reference_read;
+mod rules_read;
 pub mod settings;
+mod settings_checks;
 mod settings_read;
+mod specs;
+mod suggest;
 pub mod units;
 
 use std::path::{Path, PathBuf};
 
+use crate::model::calendar::CalendarSpec;
 use crate::model::ids::RulesVersion;
+use crate::model::policy::PolicySpec;
 use errors::Errors;
 pub use errors::{ConfigError, ConfigErrors};
 use files::Folder;
@@ -35,6 +42,10 @@ pub struct Config {
     /// By name of the file.
     pub pipelines: Vec<Pipeline>,
     pub reference: Reference,
+    /// By name of the file. `Calendar::build` accepts each.
+    pub calendars: Vec<CalendarSpec>,
+    /// Of all files in the order of their names; `Policies::build` accepts them.
+    pub policies: Vec<PolicySpec>,
     /// XXH3 of the content of all pipeline, policy, calendar and reference files, in the order of their names.
     pub rules: RulesVersion,
     /// `settings.pipelines_dir`, resolved.
@@ -63,13 +74,27 @@ pub fn load(dir: &Path, env: Environment) -> Result<Config, ConfigErrors> {
     }
     if pipelines.is_empty() && pipelines_dir.is_dir() {
         let name = pipelines_dir.display().to_string();
-        errors.add_whole(&name, "", "no pipeline here", "at least one NAME.toml, see pipelines/pos.toml");
+        errors.add_whole(
+            &name,
+            "",
+            "no pipeline here",
+            "at least one NAME.toml, see pipelines/pos.toml",
+        );
     }
     check_together(&pipelines, &folder, &errors);
     let reference = read_reference(&folder, &pipelines_dir, &errors);
+    let (calendars, policies) = rules_read::read(&folder, &pipelines, &reference, &errors);
     let rules = folder.rules_version();
     errors.into_result()?;
-    Ok(Config { settings, pipelines, reference, rules, pipelines_dir })
+    Ok(Config {
+        settings,
+        pipelines,
+        reference,
+        calendars,
+        policies,
+        rules,
+        pipelines_dir,
+    })
 }
 
 /// Two pipelines must not read one Kafka topic, nor speak for one source: its cases would lie in two places.
@@ -98,7 +123,12 @@ fn read_reference(folder: &Folder, pipelines_dir: &Path, errors: &Errors) -> Ref
         Some(file) => (file.name.as_str(), file.text.as_str()),
         None => {
             let path = pipelines_dir.join("reference").join(format!("{name}.toml"));
-            errors.add_whole(&path.display().to_string(), "", "is missing", "all of blocks, topics, territories, bodies");
+            errors.add_whole(
+                &path.display().to_string(),
+                "",
+                "is missing",
+                "all of blocks, topics, territories, bodies",
+            );
             ("", "")
         }
     };

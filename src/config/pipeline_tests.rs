@@ -91,7 +91,10 @@ fn a_field_or_word_that_does_not_exist_gets_a_suggestion() {
     assert!(found[0].starts_with(
         "pipelines/s.toml:6: fields.teritory: no such field; did you mean \"territory\"? (allowed: case_id,"
     ));
-    assert!(found[1].contains(":9: ") && found[1].contains("did you mean \"new\"?"), "{found:#?}");
+    assert!(
+        found[1].contains(":9: ") && found[1].contains("did you mean \"new\"?"),
+        "{found:#?}"
+    );
     assert!(found[2].contains("did you mean \"answered\"?"), "{found:#?}");
 }
 

@@ -72,7 +72,7 @@ fn a_key_written_twice_is_refused_with_the_line_of_the_second() {
     });
     assert_eq!(
         found,
-        ["t.toml:2: not TOML: duplicate key (allowed: TOML 1.0, see https://toml.io)"]
+        ["t.toml:2: not TOML: duplicate key (allowed: TOML, see https://toml.io)"]
     );
 }
 

@@ -45,8 +45,8 @@ pub struct Territory {
     pub population: Option<u32>,
     /// `yyyy-mm-dd`, the first Moscow day of this entry.
     pub valid_from: Option<String>,
-    /// Indices into `territories` of the entries this one replaced.
-    pub predecessors: Vec<u32>,
+    /// Codes of the former units whose past figures this entry continues; they have no entries of their own.
+    pub predecessors: Vec<String>,
     /// Index into `territories` (the city of a city district).
     pub parent: Option<u32>,
     pub aliases: Vec<String>,

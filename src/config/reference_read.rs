@@ -39,7 +39,12 @@ pub fn read(files: &ReferenceFiles, errors: &Errors) -> Reference {
     });
     topics.read(files.topics, |links, table, names| {
         links.one(table.require("block", "the code of a block"), Target::Block);
-        Topic { code: names.code.clone(), block: 0, name: names.name.clone(), aliases: names.aliases.clone() }
+        Topic {
+            code: names.code.clone(),
+            block: 0,
+            name: names.name.clone(),
+            aliases: names.aliases.clone(),
+        }
     });
     territories.read(files.territories, territory);
     bodies.read(files.bodies, |links, table, names| {
@@ -63,9 +68,9 @@ pub fn read(files: &ReferenceFiles, errors: &Errors) -> Reference {
         body.territory = links.resolve(Target::Territory, &territories.codes, errors).next();
     }
     for (territory, links) in territories.entries.iter_mut().zip(&territories.links) {
-        territory.predecessors = links.resolve(Target::Predecessor, &territories.codes, errors).collect();
         territory.parent = links.resolve(Target::Territory, &territories.codes, errors).next();
     }
+    topics.refuse_names_of(&blocks);
     Reference {
         blocks: blocks.entries,
         topics: topics.entries,
@@ -79,7 +84,6 @@ pub fn read(files: &ReferenceFiles, errors: &Errors) -> Reference {
 }
 
 fn territory(links: &mut Links, table: &Table, names: &Names) -> Territory {
-    links.many(table.item("predecessor"), Target::Predecessor);
     links.one(table.item("parent"), Target::Territory);
     let valid_from = table.item("valid_from").and_then(|item| {
         let date = item.text_or_date()?;
@@ -100,7 +104,7 @@ fn territory(links: &mut Links, table: &Table, names: &Names) -> Territory {
         oktmo: digits(table, "oktmo"),
         population: table.integer("population", 1..=200_000_000),
         valid_from,
-        predecessors: Vec::new(),
+        predecessors: table.texts("predecessor"),
         parent: None,
         aliases: names.aliases.clone(),
     }
@@ -110,7 +114,11 @@ fn territory(links: &mut Links, table: &Table, names: &Names) -> Territory {
 fn digits(table: &Table, key: &'static str) -> String {
     let code = table.text(key).unwrap_or_default();
     if !code.chars().all(|c| c.is_ascii_digit()) || code.len() > 11 {
-        table.refuse(key, format!("{code:?} is not a code of this classifier"), "up to 11 digits in quotes");
+        table.refuse(
+            key,
+            format!("{code:?} is not a code of this classifier"),
+            "up to 11 digits in quotes",
+        );
     }
     code
 }
@@ -127,7 +135,6 @@ struct Names {
 enum Target {
     Block,
     Territory,
-    Predecessor,
 }
 
 /// What an entry says about others, by code and place.
@@ -145,7 +152,10 @@ impl Links {
 
     fn many(&mut self, item: Option<Item>, target: Target) {
         match item {
-            Some(item) if item.is_list() => item.list().into_iter().for_each(|element| self.one(Some(element), target)),
+            Some(item) if item.is_list() => item
+                .list()
+                .into_iter()
+                .for_each(|element| self.one(Some(element), target)),
             item => self.one(item, target),
         }
     }
@@ -156,15 +166,22 @@ impl Links {
         codes: &'a HashMap<String, (u32, Place)>,
         errors: &'a Errors,
     ) -> impl Iterator<Item = u32> + 'a {
-        self.0.iter().filter(move |(kind, _, _)| *kind == target).filter_map(move |(_, code, place)| {
-            let found = codes.get(code).map(|(index, _)| *index);
-            if found.is_none() {
-                let noun = if target == Target::Block { "block" } else { "territory" };
-                let hint = did_you_mean(code, codes.keys().map(String::as_str));
-                errors.add_at(place, format!("there is no {noun} {code:?}{hint}"), format!("the code of a {noun} of its file"));
-            }
-            found
-        })
+        self.0
+            .iter()
+            .filter(move |(kind, _, _)| *kind == target)
+            .filter_map(move |(_, code, place)| {
+                let found = codes.get(code).map(|(index, _)| *index);
+                if found.is_none() {
+                    let noun = if target == Target::Block { "block" } else { "territory" };
+                    let hint = did_you_mean(code, codes.keys().map(String::as_str));
+                    errors.add_at(
+                        place,
+                        format!("there is no {noun} {code:?}{hint}"),
+                        format!("the code of a {noun} of its file"),
+                    );
+                }
+                found
+            })
     }
 }
 
@@ -205,6 +222,19 @@ impl<'e, T> List<'e, T> {
         });
     }
 
+    /// A word of a source is looked up in both lists, so it must lead to one entry of one of them.
+    fn refuse_names_of<O>(&self, other: &List<'e, O>) {
+        for (name, place) in &self.name_places {
+            if let Some(first) = other.name_places.get(name) {
+                let problem = format!(
+                    "{name:?} leads to a {} already ({}:{})",
+                    other.noun, first.file, first.line
+                );
+                self.errors.add_at(place, problem, "a name or alias of one entry only");
+            }
+        }
+    }
+
     fn names_of(&mut self, table: &Table, index: u32) -> Names {
         let code_item = table.require("code", "a short code, unique in its list");
         let name_item = table.require("name", "the name people know");
@@ -217,18 +247,36 @@ impl<'e, T> List<'e, T> {
         {
             match self.codes.get(&code) {
                 Some((_, first)) => {
-                    item.refuse(format!("{code:?} is already the code of another {} (line {})", self.noun, first.line), "a code of its own");
+                    item.refuse(
+                        format!(
+                            "{code:?} is already the code of another {} (line {})",
+                            self.noun, first.line
+                        ),
+                        "a code of its own",
+                    );
                 }
                 None => drop(self.codes.insert(code.clone(), (index, item.place()))),
             }
         }
-        let aliases = alias_items.iter().filter_map(|item| item.text().inspect(|text| self.add_name(text, item, index))).collect();
-        let name = name_item.as_ref().and_then(|item| item.text().inspect(|text| self.add_name(text, item, index)));
-        let short = short_item.as_ref().and_then(|item| item.text().inspect(|text| self.add_name(text, item, index)));
+        let aliases = alias_items
+            .iter()
+            .filter_map(|item| item.text().inspect(|text| self.add_name(text, item, index)))
+            .collect();
+        let name = name_item
+            .as_ref()
+            .and_then(|item| item.text().inspect(|text| self.add_name(text, item, index)));
+        let short = short_item
+            .as_ref()
+            .and_then(|item| item.text().inspect(|text| self.add_name(text, item, index)));
         if let Some(item) = &code_item {
             self.add_name(&code, item, index);
         }
-        Names { code, name: name.unwrap_or_default(), short, aliases }
+        Names {
+            code,
+            name: name.unwrap_or_default(),
+            short,
+            aliases,
+        }
     }
 
     fn add_name(&mut self, name: &str, item: &Item, index: u32) {

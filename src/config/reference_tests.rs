@@ -8,7 +8,7 @@ const TOPICS: &str = "[[topic]]\ncode = \"pit\"\nblock = \"roads\"\nname = \"Я�
 const TERRITORIES: &str = "[[territory]]\ncode = \"ryazan\"\nname = \"Рязань\"\nkind = \"city\"\nokato = \"61401\"\n\
     population = 523203\nvalid_from = \"2020-01-01\"\naliases = [\"г. Рязань\"]\n\
     [[territory]]\ncode = \"ryazan_sov\"\nname = \"Советский район\"\nkind = \"city_district\"\nparent = \"ryazan\"\n\
-    [[territory]]\ncode = \"skopin_okrug\"\nname = \"Скопинский\"\nkind = \"municipal_okrug\"\npredecessor = [\"ryazan\"]\nvalid_from = 2026-01-01\n";
+    [[territory]]\ncode = \"skopin_okrug\"\nname = \"Скопинский\"\nkind = \"municipal_okrug\"\npredecessor = [\"skopin\"]\nvalid_from = 2026-01-01\n";
 const BODIES: &str = "[[body]]\ncode = \"mintrans\"\nname = \"Министерство транспорта\"\nshort = \"Минтранс\"\nkind = \"ministry\"\n\
     blocks = [\"roads\"]\n[[body]]\ncode = \"adm\"\nname = \"Администрация города Рязани\"\nterritory = \"ryazan\"\n";
 
@@ -21,7 +21,9 @@ fn load(blocks: &str, topics: &str, territories: &str, bodies: &str) -> Result<R
         bodies: ("bodies.toml", bodies),
     };
     let reference = read(&files, &errors);
-    let result = errors.into_result().map_err(|list| list.0.iter().map(ToString::to_string).collect());
+    let result = errors
+        .into_result()
+        .map_err(|list| list.0.iter().map(ToString::to_string).collect());
     result.map(|()| reference)
 }
 
@@ -35,10 +37,16 @@ fn every_name_and_alias_leads_to_its_entry() {
     }
     assert_eq!(reference.territory("г. рязань"), Some(0));
     assert_eq!(reference.territories[1].parent, Some(0));
-    assert_eq!(reference.territories[2].predecessors, [0]);
+    assert_eq!(reference.territories[2].predecessors, ["skopin"]);
     assert_eq!(reference.territories[2].valid_from.as_deref(), Some("2026-01-01"));
-    assert_eq!((reference.body("минтранс"), reference.bodies[0].blocks.as_slice()), (Some(0), &[0][..]));
-    assert_eq!((reference.bodies[1].short.as_str(), reference.bodies[1].territory), ("Администрация города Рязани", Some(0)));
+    assert_eq!(
+        (reference.body("минтранс"), reference.bodies[0].blocks.as_slice()),
+        (Some(0), &[0][..])
+    );
+    assert_eq!(
+        (reference.bodies[1].short.as_str(), reference.bodies[1].territory),
+        ("Администрация города Рязани", Some(0))
+    );
     assert_eq!(reference.topics[0].block, 0);
 }
 
@@ -58,8 +66,9 @@ fn spellings_of_a_name_are_one_name() {
 #[test]
 fn what_is_double_or_leads_nowhere_is_reported_with_its_line() {
     let blocks = format!("{BLOCKS}[[block]]\ncode = \"zhkh\"\nname = \"дороги\"\n");
-    let topics = TOPICS.replace("\"roads\"", "\"road\"");
-    let territories = format!("{TERRITORIES}[[territory]]\ncode = \"x\"\nname = \"Икс\"\nkind = \"sity\"\nparent = \"y\"\n");
+    let topics = TOPICS.replace("\"roads\"", "\"road\"").replace("Ямы", "Жкх");
+    let territories =
+        format!("{TERRITORIES}[[territory]]\ncode = \"x\"\nname = \"Икс\"\nkind = \"sity\"\nparent = \"y\"\n");
     let bodies = format!("{BODIES}[[body]]\nname = \"Минтранс\"\ncolour = 1\n");
     let found = load(&blocks, &topics, &territories, &bodies).expect_err("mistakes");
     let expected = [
@@ -71,6 +80,7 @@ fn what_is_double_or_leads_nowhere_is_reported_with_its_line() {
         "territories.toml:23: territory[3].kind: \"sity\" is not a word of this list; did you mean \"city\"?",
         "territories.toml:24: territory[3].parent: there is no territory \"y\"",
         "topics.toml:3: topic[0].block: there is no block \"road\"; did you mean \"roads\"?",
+        "topics.toml:5: topic[0].aliases[0]: \"жкх\" leads to a block already (blocks.toml:8)",
     ];
     assert_eq!(found.len(), expected.len(), "{found:#?}");
     for (message, start) in found.iter().zip(expected) {

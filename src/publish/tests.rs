@@ -1,0 +1,192 @@
+//! Tests of the file readers.
+
+use std::io::Cursor;
+
+use super::*;
+use crate::config::pipeline::{Delimiter, Encoding, FieldMapping, Format, Shape, TableLayout, TimeFormat, UnknownWord};
+use crate::model::words::Field;
+
+fn pipeline(key: &str) -> Pipeline {
+    let case = FieldMapping {
+        field: Field::CaseId,
+        columns: vec![key.to_owned()],
+        value: None,
+        format: TimeFormat::default(),
+        keep_raw: false,
+    };
+    Pipeline {
+        name: "t".to_owned(),
+        source: "t".to_owned(),
+        kafka_topic: "in.t".to_owned(),
+        partitions: 8,
+        stream_epoch: 1,
+        format: Format::Json,
+        shape: Shape::Snapshot,
+        fields: vec![case],
+        required: vec![Field::CaseId],
+        empty: vec!["-".to_owned()],
+        yes: Vec::new(),
+        no: Vec::new(),
+        status_map: Vec::new(),
+        event_map: Vec::new(),
+        law_map: Vec::new(),
+        decision_map: Vec::new(),
+        reaction_map: Vec::new(),
+        priority_map: Vec::new(),
+        kind_map: Vec::new(),
+        status_of_event: Vec::new(),
+        unknown_words: UnknownWord::Reject,
+        table: None,
+    }
+}
+
+/// Each row as `line key payload`, or the message.
+fn rows_of(kind: FileKind, bytes: &[u8], pipeline: &Pipeline, limit: usize) -> Vec<String> {
+    let input = Box::new(Cursor::new(bytes.to_vec()));
+    let mut reader = match TableReader::from_input("f", kind, input, pipeline, limit) {
+        Ok(reader) => reader,
+        Err(error) => return vec![error.to_string()],
+    };
+    let mut row = Row::default();
+    let mut rows = Vec::new();
+    while let Some(read) = reader.read(&mut row) {
+        rows.push(match read {
+            Ok(()) => {
+                let (key, payload) = (String::from_utf8_lossy(&row.key), String::from_utf8_lossy(&row.payload));
+                format!("{} {key} {payload}", row.line)
+            }
+            Err(error) => error.to_string(),
+        });
+    }
+    rows
+}
+
+fn csv(bytes: &[u8]) -> Vec<String> {
+    rows_of(FileKind::Csv, bytes, &pipeline("Номер"), 1 << 20)
+}
+
+const EXPORT: &str = "Номер;Факт\n1;\"Яма; \"\"глубокая\"\"\nна дороге\"\n2;Снег\n";
+const EXPORT_ROWS: [&str; 2] = [
+    "2 1 {\"Номер\":\"1\",\"Факт\":\"Яма; \\\"глубокая\\\"\\nна дороге\"}",
+    "4 2 {\"Номер\":\"2\",\"Факт\":\"Снег\"}",
+];
+
+#[test]
+fn a_table_is_read_in_utf8_with_and_without_bom_and_in_windows_1251() {
+    assert_eq!(csv(EXPORT.as_bytes()), EXPORT_ROWS);
+    assert_eq!(csv(format!("\u{feff}{EXPORT}").as_bytes()), EXPORT_ROWS);
+    let (old, _, lost) = encoding_rs::WINDOWS_1251.encode(EXPORT);
+    assert!(!lost);
+    assert_eq!(csv(&old), EXPORT_ROWS);
+    let dos = csv(EXPORT.replace('\n', "\r\n").as_bytes());
+    assert_eq!(dos, [EXPORT_ROWS[0].replace("\\n", "\\r\\n").as_str(), EXPORT_ROWS[1]]);
+}
+
+#[test]
+fn the_delimiter_is_the_one_the_header_has_most_of() {
+    assert_eq!(
+        csv("Номер,Факт\n1,а;б\n".as_bytes()),
+        ["2 1 {\"Номер\":\"1\",\"Факт\":\"а;б\"}"]
+    );
+    assert_eq!(
+        csv("Номер\tФакт, один\n1\tа\n".as_bytes()),
+        ["2 1 {\"Номер\":\"1\",\"Факт, один\":\"а\"}"]
+    );
+    let mut fixed = pipeline("Номер");
+    fixed.table = Some(TableLayout {
+        delimiter: Delimiter::Comma,
+        encoding: Encoding::Utf8,
+        key: "Номер".to_owned(),
+    });
+    let rows = rows_of(FileKind::Csv, "Номер,\"а;б;в\"\n1,x\n".as_bytes(), &fixed, 1000);
+    assert_eq!(rows, ["2 1 {\"Номер\":\"1\",\"а;б;в\":\"x\"}"]);
+}
+
+#[test]
+fn a_bad_row_is_named_and_the_next_ones_are_read() {
+    let text = "Номер;Факт\n1;а\n2\n-;б\n;;\n3;в;лишнее\n\n Номер ;Факт\n\r\n4;г;";
+    assert_eq!(
+        csv(text.as_bytes()),
+        [
+            "2 1 {\"Номер\":\"1\",\"Факт\":\"а\"}",
+            "f:3: has 1 cells, the header has 2; put cells that contain the delimiter or a line end in quotation marks",
+            "f:4: has no value in Номер; every row needs the number of its case there",
+            "f:6: has 3 cells, the header has 2; put cells that contain the delimiter or a line end in quotation marks",
+            "10 4 {\"Номер\":\"4\",\"Факт\":\"г\"}",
+        ]
+    );
+}
+
+#[test]
+fn one_broken_letter_spoils_one_row_and_not_the_encoding() {
+    let mut bytes = "Номер;Факт\n1;а\n2;".as_bytes().to_vec();
+    bytes.extend_from_slice(b"\xff\n3;x\n");
+    let rows = csv(&bytes);
+    assert_eq!(rows.len(), 3);
+    assert!(rows[1].starts_with("f:3: is not UTF-8"), "{rows:#?}");
+}
+
+#[test]
+fn an_open_quotation_mark_does_not_fill_the_memory() {
+    let mut text = "Номер;Факт\n1;а\n2;\"б\n".to_owned();
+    text.push_str(&"3;в\n".repeat(1_000_000));
+    let rows = rows_of(FileKind::Csv, text.as_bytes(), &pipeline("Номер"), 100_000);
+    assert_eq!(rows.len(), 2);
+    assert!(
+        rows[1].starts_with("f:3: the row is longer than 100000 bytes"),
+        "{}",
+        rows[1]
+    );
+}
+
+#[test]
+fn a_table_without_the_column_of_the_case_is_refused_at_once() {
+    let rows = csv("Номр;Факт\n1;а\n".as_bytes());
+    assert_eq!(rows.len(), 1);
+    assert!(
+        rows[0].contains("f:1: has no column \"Номер\"; did you mean \"Номр\"?; it has: Номр | Факт"),
+        "{}",
+        rows[0]
+    );
+    assert!(csv("Номер;а;а\n".as_bytes())[0].contains("is there twice"));
+    assert!(csv(b"")[0].starts_with("f:1: is empty"));
+    assert!(csv(b"\xff\xfe1\x00")[0].contains("UTF-16"));
+}
+
+#[test]
+fn json_lines_are_sent_as_they_are() {
+    let text = "\u{feff}{\"id\": \"a\", \"x\": 1}\n\n{\"id\":7}\nnot json\n[1]\n{\"id\":\"-\"}\n{\"id\":\"b\"}";
+    assert_eq!(
+        rows_of(FileKind::JsonLines, text.as_bytes(), &pipeline("id"), 1000),
+        [
+            "1 a {\"id\": \"a\", \"x\": 1}",
+            "3 7 {\"id\":7}",
+            "f:4: is not JSON (column 2); each line must be one JSON object in UTF-8",
+            "f:5: is not an object; each line must be one JSON object",
+            "f:6: has no value in id; every row needs the number of its case there",
+            "7 b {\"id\":\"b\"}",
+        ]
+    );
+    let nested = rows_of(
+        FileKind::JsonLines,
+        b"{\"case\":{\"id\":5}}\n",
+        &pipeline("case.id"),
+        1000,
+    );
+    assert_eq!(nested, ["1 5 {\"case\":{\"id\":5}}"]);
+}
+
+#[test]
+fn a_line_that_is_too_long_is_skipped() {
+    let text = format!(
+        "{{\"id\":1}}\n{{\"id\":2,\"x\":\"{}\"}}\n{{\"id\":3}}\n",
+        "y".repeat(200_000)
+    );
+    let rows = rows_of(FileKind::JsonLines, text.as_bytes(), &pipeline("id"), 100);
+    assert_eq!(rows.len(), 3);
+    assert_eq!(
+        (rows[0].as_str(), rows[2].as_str()),
+        ("1 1 {\"id\":1}", "3 3 {\"id\":3}")
+    );
+    assert!(rows[1].starts_with("f:2: the line is longer than 100 bytes"));
+}
