@@ -4,7 +4,11 @@ use crate::model::words::*;
 /// The text of an `Enum8` that a words list must have in the tables.
 fn enum8(words: impl Iterator<Item = (&'static str, u8)>, has_empty: bool) -> String {
     let empty = has_empty.then_some(("", 0));
-    let parts: Vec<String> = empty.into_iter().chain(words).map(|(name, code)| format!("'{name}' = {code}")).collect();
+    let parts: Vec<String> = empty
+        .into_iter()
+        .chain(words)
+        .map(|(name, code)| format!("'{name}' = {code}"))
+        .collect();
     format!("Enum8({})", parts.join(", "))
 }
 
@@ -49,7 +53,10 @@ fn the_enums_of_the_tables_are_the_words_of_the_model() {
         }
     }
     for (column, _) in &columns {
-        assert!(expected.iter().any(|(name, _)| name == column), "column {column} is compared with nothing");
+        assert!(
+            expected.iter().any(|(name, _)| name == column),
+            "column {column} is compared with nothing"
+        );
     }
     let effects = format!("Tuple(kind {}", enum_of!(EffectKind, false));
     assert!(MIGRATIONS[0].sql.contains(&effects));
@@ -63,9 +70,14 @@ fn every_column_has_a_comment() {
             match line {
                 "(" => in_list = true,
                 _ if line.starts_with(')') => in_list = false,
-                _ if in_list && line.starts_with("    ") && !line.starts_with("    INDEX") && !line.starts_with("    --") => {
+                _ if in_list
+                    && line.starts_with("    ")
+                    && !line.starts_with("    INDEX")
+                    && !line.starts_with("    --") =>
+                {
                     // the subquery of a view is in parentheses too
-                    let is_query = line.starts_with("    SELECT") || line.starts_with("    FROM") || line.starts_with("    GROUP");
+                    let is_query =
+                        line.starts_with("    SELECT") || line.starts_with("    FROM") || line.starts_with("    GROUP");
                     assert!(is_query || line.contains(" COMMENT '"), "{}: {line}", migration.name);
                 }
                 _ => {}
@@ -78,7 +90,11 @@ fn every_column_has_a_comment() {
 fn numbers_run_without_a_gap_and_stand_in_the_names() {
     for (place, migration) in MIGRATIONS.iter().enumerate() {
         assert_eq!(usize::from(migration.number), place + 1);
-        assert!(migration.name.starts_with(&format!("{:04}_", migration.number)), "{}", migration.name);
+        assert!(
+            migration.name.starts_with(&format!("{:04}_", migration.number)),
+            "{}",
+            migration.name
+        );
     }
 }
 
@@ -94,7 +110,11 @@ fn every_statement_may_run_twice() {
 }
 
 fn recorded(migration: &Migration) -> Recorded {
-    Recorded { number: migration.number, name: migration.name.to_owned(), hash: migration.hash() }
+    Recorded {
+        number: migration.number,
+        name: migration.name.to_owned(),
+        hash: migration.hash(),
+    }
 }
 
 #[test]
@@ -107,7 +127,11 @@ fn a_changed_migration_is_refused_by_name() {
 
 #[test]
 fn a_newer_database_is_refused() {
-    let row = Recorded { number: 999, name: "0999_later".to_owned(), hash: String::new() };
+    let row = Recorded {
+        number: 999,
+        name: "0999_later".to_owned(),
+        hash: String::new(),
+    };
     let error = check("tsur", MIGRATIONS, &[recorded(&MIGRATIONS[0]), row]).expect_err("newer");
     assert!(matches!(error, MigrationError::Newer { number: 999, .. }), "{error}");
 }
