@@ -1,0 +1,137 @@
+use super::*;
+use crate::model::words::*;
+
+/// The text of an `Enum8` that a words list must have in the tables.
+fn enum8(words: impl Iterator<Item = (&'static str, u8)>, has_empty: bool) -> String {
+    let empty = has_empty.then_some(("", 0));
+    let parts: Vec<String> = empty
+        .into_iter()
+        .chain(words)
+        .map(|(name, code)| format!("'{name}' = {code}"))
+        .collect();
+    format!("Enum8({})", parts.join(", "))
+}
+
+macro_rules! enum_of {
+    ($words:ident, $has_empty:literal) => {
+        enum8($words::ALL.iter().map(|word| (word.name(), word.code())), $has_empty)
+    };
+}
+
+/// Every line `column Enum8(…) COMMENT` of the files, however often a column occurs.
+fn enum_columns() -> Vec<(&'static str, &'static str)> {
+    let lines = MIGRATIONS.iter().flat_map(|migration| migration.sql.lines());
+    lines
+        .filter_map(|line| {
+            let (column, rest) = line.trim().split_once(" Enum8(")?;
+            let end = rest.find(')')?;
+            let at = line.find("Enum8(")?;
+            (!column.contains(' ')).then(|| (column, &line[at..at + "Enum8(".len() + end + 1]))
+        })
+        .collect()
+}
+
+#[test]
+fn the_enums_of_the_tables_are_the_words_of_the_model() {
+    let columns = enum_columns();
+    let expected = [
+        ("outcome", enum_of!(Outcome, false)),
+        ("event", enum_of!(EventKind, true)),
+        ("last_event", enum_of!(EventKind, true)),
+        ("status", enum_of!(Status, true)),
+        ("priority", enum_of!(Priority, true)),
+        ("kind", enum_of!(MessageKind, true)),
+        ("law", enum_of!(Law, true)),
+        ("decision", enum_of!(Decision, true)),
+        ("reaction", enum_of!(Reaction, true)),
+        ("unit", "Enum8('minute' = 1, 'hour' = 2, 'day' = 3)".to_owned()),
+    ];
+    for (column, words) in &expected {
+        assert!(columns.iter().any(|(name, _)| name == column), "no column {column}");
+        for (_, found) in columns.iter().filter(|(name, _)| name == column) {
+            assert_eq!(found, words, "column {column}");
+        }
+    }
+    for (column, _) in &columns {
+        assert!(
+            expected.iter().any(|(name, _)| name == column),
+            "column {column} is compared with nothing"
+        );
+    }
+    let effects = format!("Tuple(kind {}", enum_of!(EffectKind, false));
+    assert!(MIGRATIONS[0].sql.contains(&effects));
+}
+
+#[test]
+fn every_column_has_a_comment() {
+    for migration in MIGRATIONS {
+        let mut in_list = false;
+        for line in migration.sql.lines() {
+            match line {
+                "(" => in_list = true,
+                _ if line.starts_with(')') => in_list = false,
+                _ if in_list
+                    && line.starts_with("    ")
+                    && !line.starts_with("    INDEX")
+                    && !line.starts_with("    --") =>
+                {
+                    // the subquery of a view is in parentheses too
+                    let is_query =
+                        line.starts_with("    SELECT") || line.starts_with("    FROM") || line.starts_with("    GROUP");
+                    assert!(is_query || line.contains(" COMMENT '"), "{}: {line}", migration.name);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn numbers_run_without_a_gap_and_stand_in_the_names() {
+    for (place, migration) in MIGRATIONS.iter().enumerate() {
+        assert_eq!(usize::from(migration.number), place + 1);
+        assert!(
+            migration.name.starts_with(&format!("{:04}_", migration.number)),
+            "{}",
+            migration.name
+        );
+    }
+}
+
+#[test]
+fn every_statement_may_run_twice() {
+    for migration in MIGRATIONS {
+        for statement in statements::split(migration.sql) {
+            let first = statement.lines().next().unwrap_or_default();
+            let safe = first.contains("IF NOT EXISTS") || first.starts_with("CREATE OR REPLACE VIEW");
+            assert!(safe, "{}: {first}", migration.name);
+        }
+    }
+}
+
+fn recorded(migration: &Migration) -> Recorded {
+    Recorded {
+        number: migration.number,
+        name: migration.name.to_owned(),
+        hash: migration.hash(),
+    }
+}
+
+#[test]
+fn a_changed_migration_is_refused_by_name() {
+    let mut row = recorded(&MIGRATIONS[1]);
+    row.hash = "0".repeat(32);
+    let error = check("tsur", MIGRATIONS, &[row]).expect_err("changed");
+    assert!(error.to_string().contains("0002_cases"), "{error}");
+}
+
+#[test]
+fn a_newer_database_is_refused() {
+    let row = Recorded {
+        number: 999,
+        name: "0999_later".to_owned(),
+        hash: String::new(),
+    };
+    let error = check("tsur", MIGRATIONS, &[recorded(&MIGRATIONS[0]), row]).expect_err("newer");
+    assert!(matches!(error, MigrationError::Newer { number: 999, .. }), "{error}");
+}
