@@ -1,12 +1,16 @@
 //! `tsur`: one live picture of everything people tell a region's authorities. Kafka in, exactly-once ClickHouse out.
 //! `docs/architecture.md` has the flow and the invariants; each module opens with its role, its owner and what always holds.
 
+pub mod app;
 pub mod audit;
 pub mod codec;
+pub mod commands;
 pub mod config;
 pub mod enrich;
+pub mod kafka;
 pub mod mapping;
 pub mod model;
 pub mod partition;
 pub mod publish;
 pub mod sink;
+pub mod telemetry;

@@ -14,10 +14,7 @@ use tsur::model::words::EffectKind;
 use tsur::sink::migrations::{self, MIGRATIONS, MigrationError};
 use tsur::sink::window_sql::{self, WindowRow};
 
-const KEEP: Retention = Retention {
-    minute: 3 * 86_400,
-    hour: 90 * 86_400,
-};
+const KEEP: Retention = Retention { minute: 3 * 86_400, hour: 90 * 86_400 };
 
 /// A migrated database of one test; dropped at its end.
 struct Database {
@@ -34,11 +31,7 @@ impl Database {
         };
         let name = format!("schema_test_{test}_{}", std::process::id());
         let admin = Client::default().with_url(url).with_setting("async_insert", "0");
-        admin
-            .query_raw(&format!("DROP DATABASE IF EXISTS {name} SYNC"))
-            .execute()
-            .await
-            .expect("drop");
+        admin.query_raw(&format!("DROP DATABASE IF EXISTS {name} SYNC")).execute().await.expect("drop");
         migrations::apply(&admin, &name).await.expect("apply");
         let client = admin.clone().with_database(&name);
         Some(Database { client, admin, name })
@@ -49,30 +42,18 @@ impl Database {
     }
 
     async fn run(&self, sql: &str) {
-        self.client
-            .query_raw(sql)
-            .execute()
-            .await
-            .unwrap_or_else(|error| panic!("{error}\n{sql}"));
+        self.client.query_raw(sql).execute().await.unwrap_or_else(|error| panic!("{error}\n{sql}"));
     }
 
     async fn number(&self, sql: &str) -> i64 {
         let sql = format!("SELECT toInt64(assumeNotNull(({sql})))");
-        self.client
-            .query_raw(&sql)
-            .fetch_one()
-            .await
-            .unwrap_or_else(|error| panic!("{error}\n{sql}"))
+        self.client.query_raw(&sql).fetch_one().await.unwrap_or_else(|error| panic!("{error}\n{sql}"))
     }
 
     async fn text(&self, sql: &str) -> String {
         let sql = format!("SELECT toString(tuple(*)) FROM ({sql})");
-        let rows: Vec<String> = self
-            .client
-            .query_raw(&sql)
-            .fetch_all()
-            .await
-            .unwrap_or_else(|error| panic!("{error}\n{sql}"));
+        let rows: Vec<String> =
+            self.client.query_raw(&sql).fetch_all().await.unwrap_or_else(|error| panic!("{error}\n{sql}"));
         rows.join("\n")
     }
 
@@ -88,19 +69,13 @@ impl Database {
     }
 
     async fn audit(&self) -> Report {
-        let options = Options {
-            database: self.name.clone(),
-            minute_keep: KEEP.minute,
-            hour_keep: KEEP.hour,
-        };
+        let options = Options { database: self.name.clone(), minute_keep: KEEP.minute, hour_keep: KEEP.hour };
         audit::audit(&self.admin, &options, &NoOracle).await.expect("audit")
     }
 }
 
 fn now() -> i64 {
-    let since = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .expect("after 1970");
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
     since.as_secs() as i64
 }
 
@@ -112,22 +87,14 @@ fn row(offset: u64, outcome: &str, more: Value) -> Value {
         "kafka_time": format!("{at}.000"), "sealed_at": format!("{at}.500"), "pipeline": "pos", "source": "pos",
         "outcome": outcome, "event": "registered", "event_at": at,
     });
-    let (Value::Object(row_map), Value::Object(more)) = (&mut row, more) else {
-        panic!("objects")
-    };
+    let (Value::Object(row_map), Value::Object(more)) = (&mut row, more) else { panic!("objects") };
     row_map.extend(more);
     row
 }
 
 fn case(offset: u64, id: u64, more: Value) -> Value {
-    let mut row = row(
-        offset,
-        "applied",
-        json!({ "case_key": id, "case_id": id.to_string(), "status": "in_work" }),
-    );
-    let (Value::Object(row_map), Value::Object(more)) = (&mut row, more) else {
-        panic!("objects")
-    };
+    let mut row = row(offset, "applied", json!({ "case_key": id, "case_id": id.to_string(), "status": "in_work" }));
+    let (Value::Object(row_map), Value::Object(more)) = (&mut row, more) else { panic!("objects") };
     row_map.extend(more);
     row
 }
@@ -138,62 +105,35 @@ async fn migrations_may_run_again_and_the_start_check_sees_what_is_wrong() {
         return;
     };
     migrations::verify(&db.admin, &db.name).await.expect("verify");
-    assert!(
-        migrations::apply(&db.admin, &db.name)
-            .await
-            .expect("again")
-            .iter()
-            .all(|applied| !applied.is_new)
-    );
+    assert!(migrations::apply(&db.admin, &db.name).await.expect("again").iter().all(|applied| !applied.is_new));
     // a crash after the statements of a migration and before its record: every statement runs once more
     db.run("TRUNCATE TABLE schema_migrations").await;
-    assert!(
-        migrations::apply(&db.admin, &db.name)
-            .await
-            .expect("repair")
-            .iter()
-            .all(|applied| applied.is_new)
-    );
+    assert!(migrations::apply(&db.admin, &db.name).await.expect("repair").iter().all(|applied| applied.is_new));
 
-    db.run("ALTER TABLE events MODIFY SETTING non_replicated_deduplication_window = 10")
-        .await;
+    db.run("ALTER TABLE events MODIFY SETTING non_replicated_deduplication_window = 10").await;
     let error = migrations::verify(&db.admin, &db.name).await.expect_err("window");
     assert!(
         matches!(&error, MigrationError::NoDeduplication { table, window: 10, .. } if table == "events"),
         "{error}"
     );
-    db.run("ALTER TABLE events RESET SETTING non_replicated_deduplication_window")
-        .await;
-    let error = migrations::verify(&db.admin, &db.name)
-        .await
-        .expect_err("default window");
-    assert!(
-        matches!(&error, MigrationError::NoDeduplication { window: 0, .. }),
-        "{error}"
-    );
-    db.run("ALTER TABLE events MODIFY SETTING non_replicated_deduplication_window = 10000")
-        .await;
+    db.run("ALTER TABLE events RESET SETTING non_replicated_deduplication_window").await;
+    let error = migrations::verify(&db.admin, &db.name).await.expect_err("default window");
+    assert!(matches!(&error, MigrationError::NoDeduplication { window: 0, .. }), "{error}");
+    db.run("ALTER TABLE events MODIFY SETTING non_replicated_deduplication_window = 10000").await;
     db.run("DROP TABLE dead_letters_from_events").await;
     let error = migrations::verify(&db.admin, &db.name).await.expect_err("dropped");
     assert!(matches!(&error, MigrationError::Dropped { .. }), "{error}");
 
-    db.run("INSERT INTO schema_migrations (number, name, hash) VALUES (900, '0900_later', '')")
-        .await;
+    db.run("INSERT INTO schema_migrations (number, name, hash) VALUES (900, '0900_later', '')").await;
     let error = migrations::apply(&db.admin, &db.name).await.expect_err("newer");
     assert!(matches!(&error, MigrationError::Newer { number: 900, .. }), "{error}");
-    db.run("ALTER TABLE schema_migrations DELETE WHERE number > 1 SETTINGS mutations_sync = 1")
-        .await;
+    db.run("ALTER TABLE schema_migrations DELETE WHERE number > 1 SETTINGS mutations_sync = 1").await;
     let error = migrations::verify(&db.admin, &db.name).await.expect_err("missing");
     assert!(error.to_string().contains("0002_cases"), "{error}");
     let mut changed = MIGRATIONS.to_vec();
     changed[0].sql = "SELECT 1";
-    let error = migrations::apply_all(&db.admin, &db.name, &changed)
-        .await
-        .expect_err("changed");
-    assert!(
-        matches!(&error, MigrationError::Changed { name, .. } if name == "0001_journal"),
-        "{error}"
-    );
+    let error = migrations::apply_all(&db.admin, &db.name, &changed).await.expect_err("changed");
+    assert!(matches!(&error, MigrationError::Changed { name, .. } if name == "0001_journal"), "{error}");
     db.close().await;
 }
 
@@ -202,9 +142,7 @@ async fn an_empty_server_lacks_every_migration_and_a_bad_name_is_refused() {
     let Some(db) = Database::open("empty").await else {
         return;
     };
-    let error = migrations::verify(&db.admin, "no_such_database")
-        .await
-        .expect_err("nothing there");
+    let error = migrations::verify(&db.admin, "no_such_database").await.expect_err("nothing there");
     assert!(matches!(error, MigrationError::NotApplied { .. }), "{error}");
     let error = migrations::apply(&db.admin, "a; DROP").await.expect_err("name");
     assert!(matches!(error, MigrationError::BadName(_)), "{error}");
@@ -223,10 +161,7 @@ async fn cases_repeat_the_columns_of_the_journal_and_every_column_is_explained()
     const FROM_STATUS: &str = "SELECT arrayStringConcat(groupArray(name), ',') FROM
         (SELECT name, position FROM system.columns WHERE database = currentDatabase() AND table = '{}'
         AND position >= (SELECT position FROM system.columns WHERE database = currentDatabase() AND table = '{}' AND name = 'status') ORDER BY position)";
-    assert_eq!(
-        db.text(&FROM_STATUS.replace("{}", "cases")).await,
-        db.text(&FROM_STATUS.replace("{}", "events")).await
-    );
+    assert_eq!(db.text(&FROM_STATUS.replace("{}", "cases")).await, db.text(&FROM_STATUS.replace("{}", "events")).await);
     const BARE: &str = "SELECT table, name FROM system.columns WHERE database = currentDatabase() AND comment = ''
         AND table NOT LIKE '%\\_from\\_%'";
     assert_eq!(db.text(BARE).await, "");
@@ -238,10 +173,7 @@ async fn a_replayed_block_reaches_neither_the_journal_nor_its_projections() {
     let Some(db) = Database::open("replay").await else {
         return;
     };
-    let rows = [
-        case(0, 7, json!({})),
-        row(1, "rejected", json!({ "reason": "bad_date", "field": "registered_at" })),
-    ];
+    let rows = [case(0, 7, json!({})), row(1, "rejected", json!({ "reason": "bad_date", "field": "registered_at" }))];
     let client = db
         .client
         .clone()
@@ -252,11 +184,7 @@ async fn a_replayed_block_reaches_neither_the_journal_nor_its_projections() {
         db.insert_with(&client, "events", &rows).await;
     }
     for (table, count) in [("events", 2), ("cases", 1), ("dead_letters", 1)] {
-        assert_eq!(
-            db.number(&format!("SELECT count() FROM {table}")).await,
-            count,
-            "{table}"
-        );
+        assert_eq!(db.number(&format!("SELECT count() FROM {table}")).await, count, "{table}");
     }
     assert!(db.audit().await.is_ok());
     db.close().await;
@@ -269,29 +197,13 @@ async fn open_cases_show_the_clock_that_runs_and_no_date_of_1970() {
     db.insert(
         "events",
         &[
-            case(
-                0,
-                1,
-                json!({ "due_first": at - 60, "due_final": at + 864_000, "body": "A" }),
-            ), // awaits a first answer
-            case(
-                1,
-                2,
-                json!({ "due_first": at - 60, "first_answer_at": at - 90, "due_final": at + 3600 }),
-            ),
-            case(
-                2,
-                3,
-                json!({ "due_final": at - 60, "status": "answered", "answered_at": at - 30 }),
-            ),
+            case(0, 1, json!({ "due_first": at - 60, "due_final": at + 864_000, "body": "A" })), // awaits a first answer
+            case(1, 2, json!({ "due_first": at - 60, "first_answer_at": at - 90, "due_final": at + 3600 })),
+            case(2, 3, json!({ "due_final": at - 60, "status": "answered", "answered_at": at - 30 })),
             case(3, 4, json!({})),
             case(4, 5, json!({ "due_final": at - 7200, "body": "B" })),
             case(5, 5, json!({ "due_final": at - 3600, "body": "C" })), // a later row of the same case
-            case(
-                6,
-                6,
-                json!({ "due_final": at - 60, "status": "deferred", "closed_at": at - 30 }),
-            ),
+            case(6, 6, json!({ "due_final": at - 60, "status": "deferred", "closed_at": at - 30 })),
         ],
     )
     .await;
@@ -299,20 +211,9 @@ async fn open_cases_show_the_clock_that_runs_and_no_date_of_1970() {
     let expected = "('1','first_answer',true,0,1)\n('2','final_answer',false,0,1)\n('4','',false,1,1)\n('5','final_answer',true,1,1)";
     assert_eq!(db.text(open).await, expected);
     let overdue = "SELECT case_id, clock, holder, intDiv(overdue_seconds, 60) FROM v_overdue ORDER BY case_id";
-    assert_eq!(
-        db.text(overdue).await,
-        "('1','first_answer','A',1)\n('5','final_answer','C',60)"
-    );
-    assert_eq!(
-        db.number("SELECT countIf(rating IS NULL AND source_due IS NULL) FROM v_cases")
-            .await,
-        6
-    );
-    assert_eq!(
-        db.number("SELECT count() FROM v_open_cases WHERE seconds_left IS NULL")
-            .await,
-        1
-    );
+    assert_eq!(db.text(overdue).await, "('1','first_answer','A',1)\n('5','final_answer','C',60)");
+    assert_eq!(db.number("SELECT countIf(rating IS NULL AND source_due IS NULL) FROM v_cases").await, 6);
+    assert_eq!(db.number("SELECT count() FROM v_open_cases WHERE seconds_left IS NULL").await, 1);
     db.close().await;
 }
 
@@ -326,11 +227,7 @@ async fn accounting_tells_records_from_rows_and_names_reasons() {
         &[
             row(0, "applied", json!({ "items": 2 })),
             row(0, "ignored", json!({ "items": 2, "item": 1, "reason": "superseded" })),
-            row(
-                1,
-                "rejected",
-                json!({ "reason": "bad_date", "field": "registered_at", "excerpt": "{...}" }),
-            ),
+            row(1, "rejected", json!({ "reason": "bad_date", "field": "registered_at", "excerpt": "{...}" })),
             row(4, "duplicate", json!({ "reason": "same_content" })),
         ],
     )
@@ -339,10 +236,7 @@ async fn accounting_tells_records_from_rows_and_names_reasons() {
     assert_eq!(db.text(accounting).await, "(3,4,1,1,1,1,0,4,2)");
     let daily =
         "SELECT source, outcome, reason, field, records, rows FROM v_accounting_daily WHERE outcome = 'rejected'";
-    assert_eq!(
-        db.text(daily).await,
-        "('pos','rejected','bad_date','registered_at',1,1)"
-    );
+    assert_eq!(db.text(daily).await, "('pos','rejected','bad_date','registered_at',1,1)");
     assert_eq!(
         db.text("SELECT kafka_offset, reason, field FROM v_dead_letters").await,
         "(1,'bad_date','registered_at')"
@@ -361,33 +255,11 @@ async fn the_backlog_of_now_forgets_an_earlier_count_and_a_partition_without_ope
             "block": block, "open": open, "due_2h": 0, "due_24h": 0, "overdue": open, "oldest": 0 })
     };
     // a minute ago both partitions had work
-    db.insert(
-        "backlog",
-        &[
-            count(minute - 60, 0, 5, "pos", "roads", 4),
-            count(minute - 60, 0, 5, "", "", 0),
-        ],
-    )
-    .await;
-    db.insert(
-        "backlog",
-        &[
-            count(minute - 60, 1, 5, "pos", "roads", 2),
-            count(minute - 60, 1, 5, "", "", 0),
-        ],
-    )
-    .await;
+    db.insert("backlog", &[count(minute - 60, 0, 5, "pos", "roads", 4), count(minute - 60, 0, 5, "", "", 0)]).await;
+    db.insert("backlog", &[count(minute - 60, 1, 5, "pos", "roads", 2), count(minute - 60, 1, 5, "", "", 0)]).await;
     // partition 0 wrote this minute, crashed, and wrote it again: the case had moved to another block
-    db.insert(
-        "backlog",
-        &[count(minute, 0, 6, "pos", "roads", 1), count(minute, 0, 6, "", "", 0)],
-    )
-    .await;
-    db.insert(
-        "backlog",
-        &[count(minute, 0, 7, "pos", "housing", 1), count(minute, 0, 7, "", "", 0)],
-    )
-    .await;
+    db.insert("backlog", &[count(minute, 0, 6, "pos", "roads", 1), count(minute, 0, 6, "", "", 0)]).await;
+    db.insert("backlog", &[count(minute, 0, 7, "pos", "housing", 1), count(minute, 0, 7, "", "", 0)]).await;
     // partition 1 has nothing open
     db.insert("backlog", &[count(minute, 1, 9, "", "", 0)]).await;
     let of_now = "SELECT block, open, overdue, oldest IS NULL FROM v_backlog_now";
@@ -411,16 +283,8 @@ async fn windows_sum_over_partitions_in_their_newest_version_and_expire_by_lengt
     };
     let (old, older) = (4 * 86_400, 100 * 86_400);
     let day = now() - older;
-    let mut rows = vec![
-        window("minute", old, 0, 1, 1),
-        window("hour", old, 0, 1, 1),
-        window("hour", older, 0, 1, 1),
-    ];
-    rows.extend([
-        window("day", older, 0, 1, 1),
-        window("day", older, 0, 2, 3),
-        window("day", older, 1, 1, 1),
-    ]);
+    let mut rows = vec![window("minute", old, 0, 1, 1), window("hour", old, 0, 1, 1), window("hour", older, 0, 1, 1)];
+    rows.extend([window("day", older, 0, 1, 1), window("day", older, 0, 2, 3), window("day", older, 1, 1, 1)]);
     for row in rows.iter_mut().skip(3) {
         row["window_start"] = json!(day);
     }
@@ -434,14 +298,10 @@ async fn windows_sum_over_partitions_in_their_newest_version_and_expire_by_lengt
     assert_eq!(db.text(all).await, expected);
     let left = "SELECT unit, count() FROM sla_windows GROUP BY unit ORDER BY unit";
     assert_eq!(db.text(left).await, "('hour',1)\n('day',2)");
-    db.insert(
-        "satisfaction_windows",
-        &[json!({ "unit": "day", "window_start": day, "satisfied": 1, "version": 1 })],
-    )
-    .await;
+    db.insert("satisfaction_windows", &[json!({ "unit": "day", "window_start": day, "satisfied": 1, "version": 1 })])
+        .await;
     assert_eq!(
-        db.text("SELECT mean_rating IS NULL, high_share IS NULL, satisfied_share FROM v_satisfaction")
-            .await,
+        db.text("SELECT mean_rating IS NULL, high_share IS NULL, satisfied_share FROM v_satisfaction").await,
         "(1,1,1)"
     );
     db.close().await;
@@ -454,20 +314,13 @@ struct Draw(u64);
 
 impl Draw {
     fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % bound
     }
 }
 
 fn word(prefix: &str, number: u16) -> String {
-    if number == 0 {
-        String::new()
-    } else {
-        format!("{prefix}{number}")
-    }
+    if number == 0 { String::new() } else { format!("{prefix}{number}") }
 }
 
 fn number(word: &str) -> u16 {
@@ -499,14 +352,7 @@ fn draw_effects(draw: &mut Draw, tick: i64) -> Vec<Effect> {
             };
             let takes_back = !matches!(kind, EffectKind::Rated | EffectKind::Reacted) && draw.below(4) == 0;
             let (sign, body) = (if takes_back { -1 } else { 1 }, BodyId(draw.below(3) as u16));
-            Effect {
-                kind,
-                at: time(tick - age),
-                sign,
-                value,
-                body,
-                day_only: draw.below(5) == 0,
-            }
+            Effect { kind, at: time(tick - age), sign, value, body, day_only: draw.below(5) == 0 }
         })
         .collect()
 }
@@ -529,9 +375,7 @@ fn window_json(key: &WindowKey, value: &WindowValue, version: u64, satisfaction:
             "final_breached": v.final_breached, "returned": v.returned, "reopened": v.reopened, "deferred": v.deferred,
             "declined": v.declined, "transferred": v.transferred, "merged": v.merged })
     };
-    let (Value::Object(row_map), Value::Object(measures)) = (&mut row, measures) else {
-        panic!("objects")
-    };
+    let (Value::Object(row_map), Value::Object(measures)) = (&mut row, measures) else { panic!("objects") };
     row_map.extend(measures);
     row
 }
@@ -540,12 +384,7 @@ async fn recount(db: &Database, cold: &[(WindowUnit, u32)], below: u64) {
     let units: Vec<u8> = cold.iter().map(|(unit, _)| *unit as u8).collect();
     let starts: Vec<u32> = cold.iter().map(|(_, start)| *start).collect();
     for sql in window_sql::recount_windows_sql() {
-        let query = db
-            .client
-            .query_raw(&sql)
-            .param("topic", "t")
-            .param("partition", 0u16)
-            .param("below", below);
+        let query = db.client.query_raw(&sql).param("topic", "t").param("partition", 0u16).param("below", below);
         let query = query.param("minute_keep", KEEP.minute).param("hour_keep", KEEP.hour);
         query
             .param("units", &units)
@@ -559,37 +398,16 @@ async fn recount(db: &Database, cold: &[(WindowUnit, u32)], below: u64) {
 async fn restore(db: &Database, below: u64, stream_time: Option<Time>) -> BTreeMap<WindowKey, WindowValue> {
     let start = |unit| Windows::horizon_start(unit, stream_time);
     let sql = window_sql::restore_windows_sql();
-    let query = db
-        .client
-        .query_raw(&sql)
-        .param("topic", "t")
-        .param("partition", 0u16)
-        .param("below", below);
+    let query = db.client.query_raw(&sql).param("topic", "t").param("partition", 0u16).param("below", below);
     let query = query.param("minute_keep", KEEP.minute).param("hour_keep", KEEP.hour);
-    let query = query
-        .param("minute_start", start(WindowUnit::Minute))
-        .param("hour_start", start(WindowUnit::Hour));
-    let rows: Vec<WindowRow> = query
-        .param("day_start", start(WindowUnit::Day))
-        .fetch_all()
-        .await
-        .expect("restore");
-    let unit = |code: u8| {
-        WindowUnit::ALL
-            .into_iter()
-            .find(|unit| *unit as u8 == code)
-            .expect("unit")
-    };
+    let query = query.param("minute_start", start(WindowUnit::Minute)).param("hour_start", start(WindowUnit::Hour));
+    let rows: Vec<WindowRow> = query.param("day_start", start(WindowUnit::Day)).fetch_all().await.expect("restore");
+    let unit = |code: u8| WindowUnit::ALL.into_iter().find(|unit| *unit as u8 == code).expect("unit");
     rows.iter()
         .map(|row| {
             let (block, territory) = (BlockId(number(&row.block) as u8), TerritoryId(number(&row.territory)));
-            let key = WindowKey {
-                unit: unit(row.unit),
-                start: row.start,
-                block,
-                territory,
-                body: BodyId(number(&row.body)),
-            };
+            let key =
+                WindowKey { unit: unit(row.unit), start: row.start, block, territory, body: BodyId(number(&row.body)) };
             (key, row.value())
         })
         .collect()
@@ -609,10 +427,8 @@ async fn memory_restore_recount_and_audit_agree_on_every_window() {
         let mut rows = Vec::new();
         for _ in 0..60 {
             let effects = draw_effects(&mut draw, tick);
-            let mut dims = || Dimensions {
-                block: BlockId(draw.below(3) as u8),
-                territory: TerritoryId(draw.below(3) as u16),
-            };
+            let mut dims =
+                || Dimensions { block: BlockId(draw.below(3) as u8), territory: TerritoryId(draw.below(3) as u16) };
             let (before, after) = (dims(), dims());
             windows.count(&effects, before, after, time(tick));
             let name = |dims: Dimensions| (word("b", dims.block.0.into()), word("t", dims.territory.0));
@@ -625,14 +441,9 @@ async fn memory_restore_recount_and_audit_agree_on_every_window() {
         }
         db.insert("events", &rows).await;
         let dirty = windows.take_dirty();
-        let sla: Vec<Value> = dirty
-            .iter()
-            .map(|(key, value)| window_json(key, value, offset, false))
-            .collect();
+        let sla: Vec<Value> = dirty.iter().map(|(key, value)| window_json(key, value, offset, false)).collect();
         let marks = dirty.iter().filter(|(_, value)| value.has_satisfaction());
-        let marks: Vec<Value> = marks
-            .map(|(key, value)| window_json(key, value, offset, true))
-            .collect();
+        let marks: Vec<Value> = marks.map(|(key, value)| window_json(key, value, offset, true)).collect();
         db.insert("sla_windows", &sla).await;
         db.insert("satisfaction_windows", &marks).await;
         written.extend(dirty);
@@ -640,11 +451,7 @@ async fn memory_restore_recount_and_audit_agree_on_every_window() {
         cold_count += cold.len();
         recount(&db, &cold, offset).await;
 
-        let seconds = db
-            .client
-            .query_raw(&window_sql::stream_time_sql())
-            .param("topic", "t")
-            .param("partition", 0u16);
+        let seconds = db.client.query_raw(&window_sql::stream_time_sql()).param("topic", "t").param("partition", 0u16);
         let seconds: u32 = seconds.param("below", offset).fetch_one().await.expect("stream time");
         assert_eq!(windows.stream_time().map(Time::seconds), Some(seconds));
         let expected: BTreeMap<_, _> = written
@@ -652,19 +459,12 @@ async fn memory_restore_recount_and_audit_agree_on_every_window() {
             .filter(|(key, _)| key.start >= Windows::horizon_start(key.unit, windows.stream_time()))
             .map(|(key, value)| (*key, *value))
             .collect();
-        assert_eq!(
-            restore(&db, offset, windows.stream_time()).await,
-            expected,
-            "batch {batch}"
-        );
+        assert_eq!(restore(&db, offset, windows.stream_time()).await, expected, "batch {batch}");
     }
     assert!(cold_count > 50, "{cold_count}");
     let report = db.audit().await;
     assert!(report.is_ok(), "{report}");
-    assert!(
-        report.sla_windows.compared > 1000 && report.satisfaction_windows.compared > 1000,
-        "{report}"
-    );
+    assert!(report.sla_windows.compared > 1000 && report.satisfaction_windows.compared > 1000, "{report}");
 
     // one wrong number, one row that no effect stands behind
     db.run(
@@ -679,11 +479,7 @@ async fn memory_restore_recount_and_audit_agree_on_every_window() {
     )
     .await;
     let report = db.audit().await;
-    assert_eq!(
-        (report.sla_windows.differing, report.satisfaction_windows.differing),
-        (1, 1),
-        "{report}"
-    );
+    assert_eq!((report.sla_windows.differing, report.satisfaction_windows.differing), (1, 1), "{report}");
     assert!(report.sla_windows.named[0].contains("closed -2"), "{report}");
     assert!(report.satisfaction_windows.named[0].contains("ghost"), "{report}");
     db.close().await;
@@ -695,11 +491,7 @@ async fn the_audit_names_gaps_doubles_missing_items_and_differing_cases() {
         return;
     };
     let report = db.audit().await;
-    assert_eq!(
-        report.to_string().lines().last(),
-        Some("audit: ok"),
-        "an empty database is sound: {report}"
-    );
+    assert_eq!(report.to_string().lines().last(), Some("audit: ok"), "an empty database is sound: {report}");
 
     let mut rows: Vec<Value> = (0..40)
         .filter(|offset| !(10..15).contains(offset) && *offset != 30)
@@ -713,31 +505,13 @@ async fn the_audit_names_gaps_doubles_missing_items_and_differing_cases() {
     db.insert("events", &rows).await;
     db.run("INSERT INTO accepted_gaps (kafka_topic, kafka_partition, begin, end, reason) VALUES ('t', 0, 9, 13, 'lost disk')").await;
     let report = db.audit().await;
-    let gaps: Vec<_> = report
-        .gaps
-        .iter()
-        .map(|gap| (gap.begin, gap.end, gap.verdict.clone()))
-        .collect();
-    let expected = [
-        (10, 13, Verdict::Accepted("lost disk".to_owned())),
-        (13, 15, Verdict::Lost),
-        (30, 31, Verdict::Lost),
-    ];
+    let gaps: Vec<_> = report.gaps.iter().map(|gap| (gap.begin, gap.end, gap.verdict.clone())).collect();
+    let expected =
+        [(10, 13, Verdict::Accepted("lost disk".to_owned())), (13, 15, Verdict::Lost), (30, 31, Verdict::Lost)];
     assert_eq!(gaps, expected);
-    assert_eq!(
-        report
-            .incomplete
-            .iter()
-            .map(|record| record.kafka_offset)
-            .collect::<Vec<_>>(),
-        [41]
-    );
+    assert_eq!(report.incomplete.iter().map(|record| record.kafka_offset).collect::<Vec<_>>(), [41]);
     assert!(report.doubles.is_empty());
-    assert_eq!(
-        (report.cases.differing, report.dead_letters.differing),
-        (0, 0),
-        "{report}"
-    );
+    assert_eq!((report.cases.differing, report.dead_letters.differing), (0, 0), "{report}");
     assert_eq!(report.to_string().lines().last(), Some("audit: 3 problems"), "{report}");
 
     // a double, a case that is newer than its journal, one that has none, a forgotten dead letter
@@ -750,23 +524,11 @@ async fn the_audit_names_gaps_doubles_missing_items_and_differing_cases() {
     db.run("TRUNCATE TABLE dead_letters").await;
     let report = db.audit().await;
     assert_eq!(
-        report
-            .doubles
-            .iter()
-            .map(|double| (double.kafka_offset, double.item, double.count))
-            .collect::<Vec<_>>(),
+        report.doubles.iter().map(|double| (double.kafka_offset, double.item, double.count)).collect::<Vec<_>>(),
         [(5, 0, 2)]
     );
-    assert_eq!(
-        report.cases.named,
-        ["7 (t/0): other values", "ghost (t/0): not in the journal"],
-        "{report}"
-    );
-    assert_eq!(
-        report.dead_letters.named,
-        ["t/0 offset 40 item 0: not in the table"],
-        "{report}"
-    );
+    assert_eq!(report.cases.named, ["7 (t/0): other values", "ghost (t/0): not in the journal"], "{report}");
+    assert_eq!(report.dead_letters.named, ["t/0 offset 40 item 0: not in the table"], "{report}");
     assert_eq!(report.problems(), 3 + 1 + 2 + 1, "{report}");
     db.close().await;
 }

@@ -64,11 +64,7 @@ pub(super) async fn partitions(client: &Client) -> Result<Vec<PartitionAccount>,
             countIf(outcome = 'applied') AS applied, countIf(outcome = 'duplicate') AS duplicate,
             countIf(outcome = 'rejected') AS rejected, countIf(outcome = 'ignored') AS ignored
         FROM events GROUP BY kafka_topic, kafka_partition";
-    client
-        .query_raw(SQL)
-        .fetch_all()
-        .await
-        .map_err(failed("counts of the partitions"))
+    client.query_raw(SQL).fetch_all().await.map_err(failed("counts of the partitions"))
 }
 
 pub(super) async fn doubles(client: &Client) -> Result<Vec<Double>, AuditError> {

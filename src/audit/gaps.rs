@@ -101,18 +101,9 @@ pub(super) fn accept(gaps: Vec<Gap>, accepted: &[AcceptedGap]) -> Vec<Gap> {
                 continue;
             }
             if at < begin {
-                result.push(Gap {
-                    begin: at,
-                    end: begin,
-                    ..gap.clone()
-                });
+                result.push(Gap { begin: at, end: begin, ..gap.clone() });
             }
-            result.push(Gap {
-                begin,
-                end,
-                verdict: Verdict::Accepted(range.reason.clone()),
-                ..gap.clone()
-            });
+            result.push(Gap { begin, end, verdict: Verdict::Accepted(range.reason.clone()), ..gap.clone() });
             at = end;
         }
         if at < gap.end {
@@ -149,25 +140,12 @@ mod tests {
     use super::*;
 
     fn gap(begin: u64, end: u64) -> Gap {
-        Gap {
-            topic: "t".to_owned(),
-            partition: 3,
-            begin,
-            end,
-            verdict: Verdict::Lost,
-            records: Vec::new(),
-        }
+        Gap { topic: "t".to_owned(), partition: 3, begin, end, verdict: Verdict::Lost, records: Vec::new() }
     }
 
     fn accepted(begin: u64, end: u64, partition: u16) -> AcceptedGap {
         let reason = "disk".to_owned();
-        AcceptedGap {
-            kafka_topic: "t".to_owned(),
-            kafka_partition: partition,
-            begin,
-            end,
-            reason,
-        }
+        AcceptedGap { kafka_topic: "t".to_owned(), kafka_partition: partition, begin, end, reason }
     }
 
     /// A Kafka that has records at these offsets only.
@@ -180,35 +158,15 @@ mod tests {
     }
 
     fn block_on<F: std::future::Future>(future: F) -> F::Output {
-        tokio::runtime::Builder::new_current_thread()
-            .build()
-            .expect("runtime")
-            .block_on(future)
+        tokio::runtime::Builder::new_current_thread().build().expect("runtime").block_on(future)
     }
 
     #[test]
     fn an_accepted_range_excuses_only_what_it_covers() {
-        let ranges = [
-            accepted(0, 12, 3),
-            accepted(10, 15, 3),
-            accepted(17, 18, 3),
-            accepted(0, 100, 4),
-        ];
+        let ranges = [accepted(0, 12, 3), accepted(10, 15, 3), accepted(17, 18, 3), accepted(0, 100, 4)];
         let parts = accept(vec![gap(10, 20)], &ranges);
-        let shape: Vec<_> = parts
-            .iter()
-            .map(|part| (part.begin, part.end, part.verdict == Verdict::Lost))
-            .collect();
-        assert_eq!(
-            shape,
-            [
-                (10, 12, false),
-                (12, 15, false),
-                (15, 17, true),
-                (17, 18, false),
-                (18, 20, true)
-            ]
-        );
+        let shape: Vec<_> = parts.iter().map(|part| (part.begin, part.end, part.verdict == Verdict::Lost)).collect();
+        assert_eq!(shape, [(10, 12, false), (12, 15, false), (15, 17, true), (17, 18, false), (18, 20, true)]);
     }
 
     #[test]

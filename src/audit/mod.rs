@@ -80,11 +80,7 @@ pub async fn audit(client: &Client, options: &Options, oracle: &impl OffsetOracl
     let satisfaction_windows = windows::satisfaction(&client, options).await?;
 
     let before: u64 = partitions.iter().map(|account| account.rows).sum();
-    let after: u64 = accounting::partitions(&client)
-        .await?
-        .iter()
-        .map(|account| account.rows)
-        .sum();
+    let after: u64 = accounting::partitions(&client).await?.iter().map(|account| account.rows).sum();
     partitions.sort_unstable_by(|a, b| (&a.kafka_topic, a.kafka_partition).cmp(&(&b.kafka_topic, b.kafka_partition)));
     Ok(Report {
         partitions,

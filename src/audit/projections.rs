@@ -26,11 +26,7 @@ struct Counted {
 
 impl From<Counted> for Comparison {
     fn from(row: Counted) -> Comparison {
-        Comparison {
-            compared: row.compared,
-            differing: row.differing,
-            named: row.named,
-        }
+        Comparison { compared: row.compared, differing: row.differing, named: row.named }
     }
 }
 
@@ -64,15 +60,7 @@ pub(super) async fn cases(client: &Client) -> Result<Comparison, AuditError> {
         journal.join(", ")
     );
     let label = "concat(any(case_id), ' (', kafka_topic, '/', toString(kafka_partition), ')')";
-    compare(
-        client,
-        &table,
-        &journal,
-        "kafka_topic, kafka_partition, case_key",
-        label,
-        "cases",
-    )
-    .await
+    compare(client, &table, &journal, "kafka_topic, kafka_partition, case_key", label, "cases").await
 }
 
 pub(super) async fn dead_letters(client: &Client) -> Result<Comparison, AuditError> {
@@ -82,15 +70,7 @@ pub(super) async fn dead_letters(client: &Client) -> Result<Comparison, AuditErr
     // a double in the journal is a problem of the accounting, not of this table
     let journal = format!("SELECT DISTINCT 0 AS side, {COLUMNS} FROM events WHERE outcome = 'rejected'");
     let label = "concat(kafka_topic, '/', toString(kafka_partition), ' offset ', toString(kafka_offset), ' item ', toString(item))";
-    compare(
-        client,
-        &table,
-        &journal,
-        "kafka_topic, kafka_partition, kafka_offset, item",
-        label,
-        "dead_letters",
-    )
-    .await
+    compare(client, &table, &journal, "kafka_topic, kafka_partition, kafka_offset, item", label, "dead_letters").await
 }
 
 async fn compare(

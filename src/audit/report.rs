@@ -29,11 +29,7 @@ impl Report {
         let lost = self.gaps.iter().filter(|gap| gap.verdict == Verdict::Lost).count() as u64;
         let doubles = self.doubles.first().map_or(0, |double| double.total);
         let incomplete = self.incomplete.first().map_or(0, |record| record.total);
-        let differing: u64 = self
-            .comparisons()
-            .iter()
-            .map(|(_, comparison)| comparison.differing)
-            .sum();
+        let differing: u64 = self.comparisons().iter().map(|(_, comparison)| comparison.differing).sum();
         lost + doubles + incomplete + self.headless() + self.unlisted() + differing
     }
 
@@ -45,11 +41,7 @@ impl Report {
     /// items explains it; cannot happen while the other checks hold.
     fn headless(&self) -> u64 {
         let explained = !self.doubles.is_empty() || !self.incomplete.is_empty();
-        let headless = self
-            .partitions
-            .iter()
-            .filter(|account| account.first_items != account.offsets)
-            .count() as u64;
+        let headless = self.partitions.iter().filter(|account| account.first_items != account.offsets).count() as u64;
         if explained { 0 } else { headless }
     }
 
@@ -61,10 +53,7 @@ impl Report {
                 .map(|gap| gap.end - gap.begin)
                 .sum()
         };
-        self.partitions
-            .iter()
-            .filter(|account| account.span() - account.offsets > listed(account))
-            .count() as u64
+        self.partitions.iter().filter(|account| account.span() - account.offsets > listed(account)).count() as u64
     }
 
     fn comparisons(&self) -> [(&'static str, &Comparison); 4] {
@@ -87,24 +76,13 @@ impl Report {
                     }
             };
             for gap in self.gaps.iter().filter(of_kind).take(NAMED * 2) {
-                let Gap {
-                    topic,
-                    partition,
-                    begin,
-                    end,
-                    ..
-                } = gap;
+                let Gap { topic, partition, begin, end, .. } = gap;
                 write!(f, "gap {topic}/{partition} [{begin},{end}): {name}")?;
                 match &gap.verdict {
                     Verdict::Accepted(reason) => write!(f, " ({reason})")?,
                     _ if !gap.records.is_empty() => {
                         let shown: Vec<String> = gap.records.iter().take(NAMED).map(u64::to_string).collect();
-                        write!(
-                            f,
-                            ", Kafka has {} records there: {}",
-                            gap.records.len(),
-                            shown.join(", ")
-                        )?;
+                        write!(f, ", Kafka has {} records there: {}", gap.records.len(), shown.join(", "))?;
                     }
                     _ => {}
                 }
@@ -125,22 +103,9 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for account in &self.partitions {
-            let PartitionAccount {
-                kafka_topic,
-                kafka_partition,
-                offsets,
-                rows,
-                first_offset,
-                last_offset,
-                ..
-            } = account;
-            let PartitionAccount {
-                applied,
-                duplicate,
-                rejected,
-                ignored,
-                ..
-            } = account;
+            let PartitionAccount { kafka_topic, kafka_partition, offsets, rows, first_offset, last_offset, .. } =
+                account;
+            let PartitionAccount { applied, duplicate, rejected, ignored, .. } = account;
             writeln!(
                 f,
                 "{kafka_topic}/{kafka_partition}: {offsets} records, {rows} rows, offsets {first_offset}..={last_offset}, \
@@ -150,51 +115,22 @@ impl fmt::Display for Report {
         }
         self.write_gaps(f)?;
         for double in self.doubles.iter().take(NAMED) {
-            let Double {
-                kafka_topic,
-                kafka_partition,
-                kafka_offset,
-                item,
-                count,
-                ..
-            } = double;
-            writeln!(
-                f,
-                "double {kafka_topic}/{kafka_partition} offset {kafka_offset} item {item}: {count} rows"
-            )?;
+            let Double { kafka_topic, kafka_partition, kafka_offset, item, count, .. } = double;
+            writeln!(f, "double {kafka_topic}/{kafka_partition} offset {kafka_offset} item {item}: {count} rows")?;
         }
         for record in self.incomplete.iter().take(NAMED) {
-            let Incomplete {
-                kafka_topic,
-                kafka_partition,
-                kafka_offset,
-                items_found,
-                items_least,
-                items_most,
-                ..
-            } = record;
+            let Incomplete { kafka_topic, kafka_partition, kafka_offset, items_found, items_least, items_most, .. } =
+                record;
             writeln!(
                 f,
                 "items {kafka_topic}/{kafka_partition} offset {kafka_offset}: {items_found} of {items_most} items\
                  {}",
-                if items_least == items_most {
-                    String::new()
-                } else {
-                    format!(" (some say {items_least})")
-                }
+                if items_least == items_most { String::new() } else { format!(" (some say {items_least})") }
             )?;
         }
         for (kind, shown, total) in [
-            (
-                "doubles",
-                self.doubles.len(),
-                self.doubles.first().map_or(0, |double| double.total),
-            ),
-            (
-                "incomplete records",
-                self.incomplete.len(),
-                self.incomplete.first().map_or(0, |record| record.total),
-            ),
+            ("doubles", self.doubles.len(), self.doubles.first().map_or(0, |double| double.total)),
+            ("incomplete records", self.incomplete.len(), self.incomplete.first().map_or(0, |record| record.total)),
         ] {
             let more = total.saturating_sub(shown.min(NAMED) as u64);
             if more > 0 {
@@ -205,21 +141,13 @@ impl fmt::Display for Report {
             writeln!(f, "{} partitions have records without a first item", self.headless())?;
         }
         for (name, comparison) in self.comparisons() {
-            writeln!(
-                f,
-                "{name}: {} compared with the journal, {} differ",
-                comparison.compared, comparison.differing
-            )?;
+            writeln!(f, "{name}: {} compared with the journal, {} differ", comparison.compared, comparison.differing)?;
             for line in &comparison.named {
                 writeln!(f, "  {}", line.trim_end())?;
             }
         }
         if self.grown_by > 0 {
-            let advice = if self.is_ok() {
-                ""
-            } else {
-                "; run again when it is idle"
-            };
+            let advice = if self.is_ok() { "" } else { "; run again when it is idle" };
             writeln!(f, "the journal grew by {} rows meanwhile{advice}", self.grown_by)?;
         }
         match self.problems() {
@@ -251,33 +179,17 @@ mod tests {
 
     #[test]
     fn a_sound_journal_ends_with_ok() {
-        let report = Report {
-            partitions: vec![account(10, 10, 9)],
-            ..Report::default()
-        };
+        let report = Report { partitions: vec![account(10, 10, 9)], ..Report::default() };
         assert!(report.is_ok());
         assert_eq!(report.to_string().lines().last(), Some("audit: ok"));
     }
 
     #[test]
     fn an_excused_gap_is_named_and_is_no_problem() {
-        let gap = |begin, end, verdict| Gap {
-            topic: "t".to_owned(),
-            partition: 0,
-            begin,
-            end,
-            verdict,
-            records: Vec::new(),
-        };
-        let gaps = vec![
-            gap(3, 5, Verdict::Accepted("disk".to_owned())),
-            gap(7, 8, Verdict::Kafka),
-        ];
-        let mut report = Report {
-            partitions: vec![account(7, 7, 9)],
-            gaps,
-            ..Report::default()
-        };
+        let gap =
+            |begin, end, verdict| Gap { topic: "t".to_owned(), partition: 0, begin, end, verdict, records: Vec::new() };
+        let gaps = vec![gap(3, 5, Verdict::Accepted("disk".to_owned())), gap(7, 8, Verdict::Kafka)];
+        let mut report = Report { partitions: vec![account(7, 7, 9)], gaps, ..Report::default() };
         assert!(report.is_ok(), "{report}");
         assert!(report.to_string().contains("gap t/0 [3,5): accepted (disk)"));
         report.gaps[1].verdict = Verdict::Lost;
@@ -286,10 +198,7 @@ mod tests {
 
     #[test]
     fn gaps_too_many_to_list_are_a_problem_themselves() {
-        let report = Report {
-            partitions: vec![account(7, 7, 9)],
-            ..Report::default()
-        };
+        let report = Report { partitions: vec![account(7, 7, 9)], ..Report::default() };
         assert_eq!(report.problems(), 1);
     }
 }

@@ -61,10 +61,8 @@ pub(super) async fn satisfaction(client: &Client, options: &Options) -> Result<C
 
 /// One length of window, recounted. The zone Etc/GMT-3 is UTC+3 at all times, as days of the model are.
 fn recount(unit: &str, start_of: &str, filter: &str, measures: &[Measure]) -> String {
-    let sums: Vec<String> = measures
-        .iter()
-        .map(|(name, adds)| format!("sum(toInt64({adds}) * sgn) AS {name}"))
-        .collect();
+    let sums: Vec<String> =
+        measures.iter().map(|(name, adds)| format!("sum(toInt64({adds}) * sgn) AS {name}")).collect();
     format!(
         "SELECT kafka_topic, kafka_partition, '{unit}' AS unit, toUnixTimestamp({start_of}(happened, 'Etc/GMT-3')) AS started,
             source, blk, terr, holder, {}
@@ -83,25 +81,10 @@ fn recount(unit: &str, start_of: &str, filter: &str, measures: &[Measure]) -> St
 }
 
 fn comparison_sql(table: &str, measures: &[Measure]) -> String {
-    let names = |shape: fn(&str) -> String, by: &str| {
-        measures
-            .iter()
-            .map(|(name, _)| shape(name))
-            .collect::<Vec<_>>()
-            .join(by)
-    };
-    let minute = recount(
-        "minute",
-        "toStartOfMinute",
-        "NOT only_days AND started >= {minute_from:UInt32}",
-        measures,
-    );
-    let hour = recount(
-        "hour",
-        "toStartOfHour",
-        "NOT only_days AND started >= {hour_from:UInt32}",
-        measures,
-    );
+    let names =
+        |shape: fn(&str) -> String, by: &str| measures.iter().map(|(name, _)| shape(name)).collect::<Vec<_>>().join(by);
+    let minute = recount("minute", "toStartOfMinute", "NOT only_days AND started >= {minute_from:UInt32}", measures);
+    let hour = recount("hour", "toStartOfHour", "NOT only_days AND started >= {hour_from:UInt32}", measures);
     let day = recount("day", "toStartOfDay", "1", measures);
     format!(
         "SELECT count() AS compared, countIf(differs) AS differing, groupArraySortedIf({NAMED})(label, differs) AS named FROM
@@ -132,11 +115,7 @@ async fn compare(
     table: &'static str,
     measures: &[Measure],
 ) -> Result<Comparison, AuditError> {
-    let now: u32 = client
-        .query_raw("SELECT toUnixTimestamp(now())")
-        .fetch_one()
-        .await
-        .map_err(failed("clock"))?;
+    let now: u32 = client.query_raw("SELECT toUnixTimestamp(now())").fetch_one().await.map_err(failed("clock"))?;
     let from = |keep: u32| now.saturating_sub(keep).saturating_add(SKEW_SECONDS);
     let row: Counted = client
         .query_raw(&comparison_sql(table, measures))
@@ -145,9 +124,5 @@ async fn compare(
         .fetch_one()
         .await
         .map_err(failed(table))?;
-    Ok(Comparison {
-        compared: row.compared,
-        differing: row.differing,
-        named: row.named,
-    })
+    Ok(Comparison { compared: row.compared, differing: row.differing, named: row.named })
 }

@@ -90,10 +90,7 @@ impl Errors {
 
     /// There is a mistake in this key already.
     pub fn mentions(&self, file: &str, key: &str) -> bool {
-        self.0
-            .borrow()
-            .iter()
-            .any(|error| error.file == file && error.key == key)
+        self.0.borrow().iter().any(|error| error.file == file && error.key == key)
     }
 
     /// `Err` when there was any mistake; the same mistake found on two ways is one.
@@ -101,10 +98,6 @@ impl Errors {
         let mut list = self.0.into_inner();
         list.sort();
         list.dedup();
-        if list.is_empty() {
-            Ok(())
-        } else {
-            Err(ConfigErrors(list))
-        }
+        if list.is_empty() { Ok(()) } else { Err(ConfigErrors(list)) }
     }
 }

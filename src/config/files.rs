@@ -34,15 +34,8 @@ impl Folder {
             match toml_files(&path) {
                 Ok(paths) => files.extend(paths.into_iter().filter_map(|path| {
                     let text = read_text(&path, errors)?;
-                    let stem = path
-                        .file_stem()
-                        .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-                    Some(ConfigFile {
-                        name: path.display().to_string(),
-                        folder: folder.to_owned(),
-                        stem,
-                        text,
-                    })
+                    let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+                    Some(ConfigFile { name: path.display().to_string(), folder: folder.to_owned(), stem, text })
                 })),
                 Err(error) => {
                     let name = path.display().to_string();
@@ -75,9 +68,7 @@ fn toml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        let hidden = path
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
         if !hidden && path.is_file() && path.extension().is_some_and(|extension| extension == "toml") {
             paths.push(path);
         }
@@ -113,9 +104,5 @@ pub fn tidy(path: &Path) -> PathBuf {
             part => tidy.push(part),
         }
     }
-    if tidy.as_os_str().is_empty() {
-        PathBuf::from(".")
-    } else {
-        tidy
-    }
+    if tidy.as_os_str().is_empty() { PathBuf::from(".") } else { tidy }
 }

@@ -28,11 +28,7 @@ impl<'t> Item<'t> {
 
     /// For mistakes that are found when the file is closed again.
     pub fn place(&self) -> Place {
-        Place {
-            file: self.document.file.clone(),
-            line: self.line,
-            key: self.path.clone(),
-        }
+        Place { file: self.document.file.clone(), line: self.line, key: self.path.clone() }
     }
 
     fn wrong_type(&self, wanted: &str) {
@@ -127,9 +123,7 @@ impl<'t> Item<'t> {
             return None;
         };
         let value = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
-        let value = value
-            .filter(|value| range.contains(value))
-            .and_then(|value| T::try_from(value).ok());
+        let value = value.filter(|value| range.contains(value)).and_then(|value| T::try_from(value).ok());
         if value.is_none() {
             self.refuse(format!("{integer} is out of range"), allowed);
         }

@@ -74,27 +74,14 @@ pub fn load(dir: &Path, env: Environment) -> Result<Config, ConfigErrors> {
     }
     if pipelines.is_empty() && pipelines_dir.is_dir() {
         let name = pipelines_dir.display().to_string();
-        errors.add_whole(
-            &name,
-            "",
-            "no pipeline here",
-            "at least one NAME.toml, see pipelines/pos.toml",
-        );
+        errors.add_whole(&name, "", "no pipeline here", "at least one NAME.toml, see pipelines/pos.toml");
     }
     check_together(&pipelines, &folder, &errors);
     let reference = read_reference(&folder, &pipelines_dir, &errors);
     let (calendars, policies) = rules_read::read(&folder, &pipelines, &reference, &errors);
     let rules = folder.rules_version();
     errors.into_result()?;
-    Ok(Config {
-        settings,
-        pipelines,
-        reference,
-        calendars,
-        policies,
-        rules,
-        pipelines_dir,
-    })
+    Ok(Config { settings, pipelines, reference, calendars, policies, rules, pipelines_dir })
 }
 
 /// Two pipelines must not read one Kafka topic, nor speak for one source: its cases would lie in two places.

@@ -12,17 +12,10 @@ use crate::model::words::{Decision, EventKind, Field, Law, MessageKind, Priority
 const FORMATS: &[(&str, Format)] = &[("json", Format::Json)];
 const SHAPES: &[(&str, Shape)] = &[("event", Shape::Event), ("snapshot", Shape::Snapshot)];
 const UNKNOWN_WORDS: &[(&str, UnknownWord)] = &[("reject", UnknownWord::Reject), ("ignore", UnknownWord::Ignore)];
-const DELIMITERS: &[(&str, Delimiter)] = &[
-    ("auto", Delimiter::Auto),
-    (";", Delimiter::Semicolon),
-    (",", Delimiter::Comma),
-    ("tab", Delimiter::Tab),
-];
-const ENCODINGS: &[(&str, Encoding)] = &[
-    ("auto", Encoding::Auto),
-    ("utf-8", Encoding::Utf8),
-    ("windows-1251", Encoding::Windows1251),
-];
+const DELIMITERS: &[(&str, Delimiter)] =
+    &[("auto", Delimiter::Auto), (";", Delimiter::Semicolon), (",", Delimiter::Comma), ("tab", Delimiter::Tab)];
+const ENCODINGS: &[(&str, Encoding)] =
+    &[("auto", Encoding::Auto), ("utf-8", Encoding::Utf8), ("windows-1251", Encoding::Windows1251)];
 const TIME_FORMATS: &[(&str, TimeFormat)] = &[
     ("iso8601", TimeFormat::Iso8601),
     ("dd.mm.yyyy", TimeFormat::DayMonthYear),
@@ -37,9 +30,7 @@ const MAPPING: &str = "a column, a list of columns, { column = \"…\" }, { colu
 
 pub fn read(file: &str, text: &str, errors: &Errors) -> Pipeline {
     Document::read(file, text, errors, |root| {
-        let name = Path::new(file)
-            .file_stem()
-            .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        let name = Path::new(file).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         if !is_code(&name) {
             errors.add_whole(
                 file,
@@ -48,10 +39,8 @@ pub fn read(file: &str, text: &str, errors: &Errors) -> Pipeline {
                 "latin small letters, digits, _ and - before .toml",
             );
         }
-        let shape = root
-            .require("shape", "event | snapshot")
-            .and_then(|item| item.choice(SHAPES))
-            .unwrap_or(Shape::Snapshot);
+        let shape =
+            root.require("shape", "event | snapshot").and_then(|item| item.choice(SHAPES)).unwrap_or(Shape::Snapshot);
         let fields_table = root.table("fields");
         let fields = fields(&fields_table);
         let mapped = |field: Field| fields.iter().find(|mapping| mapping.field == field);
@@ -70,34 +59,12 @@ pub fn read(file: &str, text: &str, errors: &Errors) -> Pipeline {
             no: root.texts("no"),
             status_map: word_map(&root.table("status"), mapped(Field::Status), Status::ALL, Status::name),
             law_map: word_map(&root.table("law"), mapped(Field::Law), Law::ALL, Law::name),
-            decision_map: word_map(
-                &root.table("decision"),
-                mapped(Field::Decision),
-                Decision::ALL,
-                Decision::name,
-            ),
-            reaction_map: word_map(
-                &root.table("reaction"),
-                mapped(Field::Reaction),
-                Reaction::ALL,
-                Reaction::name,
-            ),
-            priority_map: word_map(
-                &root.table("priority"),
-                mapped(Field::Priority),
-                Priority::ALL,
-                Priority::name,
-            ),
-            kind_map: word_map(
-                &root.table("kind"),
-                mapped(Field::Kind),
-                MessageKind::ALL,
-                MessageKind::name,
-            ),
+            decision_map: word_map(&root.table("decision"), mapped(Field::Decision), Decision::ALL, Decision::name),
+            reaction_map: word_map(&root.table("reaction"), mapped(Field::Reaction), Reaction::ALL, Reaction::name),
+            priority_map: word_map(&root.table("priority"), mapped(Field::Priority), Priority::ALL, Priority::name),
+            kind_map: word_map(&root.table("kind"), mapped(Field::Kind), MessageKind::ALL, MessageKind::name),
             status_of_event: status_of_event(&root.table("status_of_event"), &event_map),
-            unknown_words: root
-                .choice("unknown_words", UNKNOWN_WORDS)
-                .unwrap_or(UnknownWord::Reject),
+            unknown_words: root.choice("unknown_words", UNKNOWN_WORDS).unwrap_or(UnknownWord::Reject),
             table: table_layout(&root.table("table"), &fields),
             name,
             event_map,
@@ -111,18 +78,12 @@ pub fn read(file: &str, text: &str, errors: &Errors) -> Pipeline {
 }
 
 fn is_code(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-')
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-')
 }
 
 fn code(root: &Table, key: &'static str) -> String {
     let allowed = "latin small letters, digits, _ and -";
-    let code = root
-        .require(key, allowed)
-        .and_then(|item| item.text())
-        .unwrap_or_default();
+    let code = root.require(key, allowed).and_then(|item| item.text()).unwrap_or_default();
     if !code.is_empty() && !is_code(&code) {
         root.refuse(key, format!("{code:?} is not a code"), allowed);
     }
@@ -139,11 +100,7 @@ fn kafka_topic(root: &Table) -> String {
             "up to 249 latin letters, digits, '.', '_', '-'",
         );
     } else if OWN_TOPICS.contains(&topic.as_str()) {
-        root.refuse(
-            "kafka_topic",
-            format!("tsur itself writes to {topic}"),
-            "an input topic, such as \"tsur.in.pos\"",
-        );
+        root.refuse("kafka_topic", format!("tsur itself writes to {topic}"), "an input topic, such as \"tsur.in.pos\"");
     }
     topic
 }
@@ -164,13 +121,8 @@ fn fields(table: &Table) -> Vec<FieldMapping> {
 }
 
 fn mapping(field: Field, item: &Item) -> Option<FieldMapping> {
-    let mut mapping = FieldMapping {
-        field,
-        columns: Vec::new(),
-        value: None,
-        format: TimeFormat::default(),
-        keep_raw: false,
-    };
+    let mut mapping =
+        FieldMapping { field, columns: Vec::new(), value: None, format: TimeFormat::default(), keep_raw: false };
     if item.is_text() || item.is_list() {
         mapping.columns = columns(item);
         return Some(mapping);
@@ -210,31 +162,19 @@ fn mapping(field: Field, item: &Item) -> Option<FieldMapping> {
 
 fn columns(item: &Item) -> Vec<String> {
     let columns = item.texts();
-    let twice = columns
-        .iter()
-        .enumerate()
-        .any(|(index, column)| columns[..index].contains(column));
+    let twice = columns.iter().enumerate().any(|(index, column)| columns[..index].contains(column));
     if twice || columns.iter().any(|column| column.trim().is_empty()) || (columns.is_empty() && item.is_list()) {
-        item.refuse(
-            "the list is empty, or has an empty or repeated name",
-            "names of columns, each once",
-        );
+        item.refuse("the list is empty, or has an empty or repeated name", "names of columns, each once");
     }
     columns
 }
 
 fn is_time(field: Field) -> bool {
-    matches!(
-        field,
-        Field::EventAt | Field::RegisteredAt | Field::PlannedAt | Field::CompletedAt
-    )
+    matches!(field, Field::EventAt | Field::RegisteredAt | Field::PlannedAt | Field::CompletedAt)
 }
 
 fn is_personal(field: Field) -> bool {
-    matches!(
-        field,
-        Field::Text | Field::AnswerText | Field::AuthorId | Field::Address | Field::Link
-    )
+    matches!(field, Field::Text | Field::AnswerText | Field::AuthorId | Field::Address | Field::Link)
 }
 
 /// A constant is the same for all records, so it makes no sense for what tells records apart.
@@ -262,10 +202,7 @@ fn required(root: &Table, shape: Shape, fields: &[FieldMapping]) -> Vec<Field> {
     for item in root.item("required").map_or_else(Vec::new, |item| item.list()) {
         let Some(field) = item.choice(&names) else { continue };
         if !fields.iter().any(|mapping| mapping.field == field) {
-            item.refuse(
-                format!("{} is required but not mapped", field.name()),
-                "a field of the table fields",
-            );
+            item.refuse(format!("{} is required but not mapped", field.name()), "a field of the table fields");
         } else if !required.contains(&field) {
             required.push(field);
         }
@@ -329,25 +266,16 @@ fn status_of_event(table: &Table, events: &[(String, EventKind)]) -> Vec<(String
 }
 
 fn table_layout(table: &Table, fields: &[FieldMapping]) -> Option<TableLayout> {
-    let case_columns = fields
-        .iter()
-        .find(|mapping| mapping.field == Field::CaseId)
-        .map_or(&[][..], |mapping| &mapping.columns);
+    let case_columns =
+        fields.iter().find(|mapping| mapping.field == Field::CaseId).map_or(&[][..], |mapping| &mapping.columns);
     let layout = TableLayout {
         delimiter: table.choice("delimiter", DELIMITERS).unwrap_or(Delimiter::Auto),
         encoding: table.choice("encoding", ENCODINGS).unwrap_or(Encoding::Auto),
-        key: table
-            .text("key")
-            .or_else(|| case_columns.first().cloned())
-            .unwrap_or_default(),
+        key: table.text("key").or_else(|| case_columns.first().cloned()).unwrap_or_default(),
     };
     // With another key the records of one case would be spread over partitions, and no worker would know the whole case.
     if !case_columns.is_empty() && !case_columns.contains(&layout.key) {
-        table.refuse(
-            "key",
-            format!("{:?} is not the column of case_id", layout.key),
-            case_columns.join(", "),
-        );
+        table.refuse("key", format!("{:?} is not the column of case_id", layout.key), case_columns.join(", "));
     }
     table.is_present().then_some(layout)
 }
@@ -385,11 +313,7 @@ fn check_events(table: &Table, pipeline: &Pipeline) {
                 );
             }
             EventKind::Rated if !has(Field::Rating) && !has(Field::Reaction) => {
-                table.refuse(
-                    word,
-                    "a rated event must say how",
-                    "a column for rating or for reaction",
-                );
+                table.refuse(word, "a rated event must say how", "a column for rating or for reaction");
             }
             _ => {}
         }
@@ -401,16 +325,9 @@ fn check_yes_no(root: &Table, pipeline: &Pipeline) {
     if let Some(word) = both {
         root.refuse("no", format!("{word:?} is a yes already"), "words that are not in yes");
     }
-    let nothing = pipeline
-        .empty
-        .iter()
-        .find(|word| pipeline.yes.contains(word) || pipeline.no.contains(word));
+    let nothing = pipeline.empty.iter().find(|word| pipeline.yes.contains(word) || pipeline.no.contains(word));
     if let Some(word) = nothing {
-        root.refuse(
-            "empty",
-            format!("{word:?} is a yes or a no already"),
-            "words that are in neither yes nor no",
-        );
+        root.refuse("empty", format!("{word:?} is a yes or a no already"), "words that are in neither yes nor no");
     }
 }
 

@@ -11,9 +11,7 @@ const SMALL: &str = "source = \"s\"\nkafka_topic = \"in.s\"\nshape = \"snapshot\
 fn load(text: &str) -> Result<Pipeline, Vec<String>> {
     let errors = Errors::default();
     let pipeline = read("pipelines/s.toml", text, &errors);
-    let result = errors
-        .into_result()
-        .map_err(|list| list.0.iter().map(ToString::to_string).collect());
+    let result = errors.into_result().map_err(|list| list.0.iter().map(ToString::to_string).collect());
     result.map(|()| pipeline)
 }
 
@@ -24,14 +22,8 @@ fn mistakes(text: &str) -> Vec<String> {
 #[test]
 fn the_pos_export_is_mapped_by_its_own_columns_and_no_name_of_staff_is_read() {
     let pos = load(POS).expect("sound");
-    assert_eq!(
-        pos.field(Field::Topic).expect("mapped").columns,
-        ["Факт", "Подкатегория"]
-    );
-    assert_eq!(
-        pos.field(Field::RegisteredAt).expect("mapped").format,
-        TimeFormat::DayMonthYear
-    );
+    assert_eq!(pos.field(Field::Topic).expect("mapped").columns, ["Факт", "Подкатегория"]);
+    assert_eq!(pos.field(Field::RegisteredAt).expect("mapped").format, TimeFormat::DayMonthYear);
     assert_eq!(pos.key_columns(), ["Номер"]);
     assert_eq!(pos.required, [Field::CaseId, Field::RegisteredAt, Field::Status]);
     assert_eq!(pos.status_map.len(), 9);
@@ -52,34 +44,19 @@ fn an_incident_is_a_series_of_events() {
 
 #[test]
 fn a_small_file_is_enough_and_canonical_words_need_no_map() {
-    let pipeline = load(&format!(
-        "{SMALL}status = \"state\"\nkind = {{ value = \"complaint\" }}\n"
-    ))
-    .expect("sound");
-    assert_eq!(
-        (pipeline.partitions, pipeline.stream_epoch, pipeline.unknown_words),
-        (8, 1, UnknownWord::Reject)
-    );
+    let pipeline = load(&format!("{SMALL}status = \"state\"\nkind = {{ value = \"complaint\" }}\n")).expect("sound");
+    assert_eq!((pipeline.partitions, pipeline.stream_epoch, pipeline.unknown_words), (8, 1, UnknownWord::Reject));
     assert_eq!(pipeline.status_map.len(), Status::ALL.len());
     assert!(pipeline.kind_map.is_empty(), "a constant needs no map");
-    assert_eq!(
-        pipeline.field(Field::Kind).expect("mapped").value.as_deref(),
-        Some("complaint")
-    );
+    assert_eq!(pipeline.field(Field::Kind).expect("mapped").value.as_deref(), Some("complaint"));
 }
 
 #[test]
 fn what_the_shape_needs_is_asked_for() {
     let found = mistakes(&SMALL.replace("snapshot", "event"));
     assert_eq!(found.len(), 2, "{found:#?}");
-    assert!(
-        found[0].starts_with("pipelines/s.toml:4: fields.event: is missing"),
-        "{found:#?}"
-    );
-    assert!(
-        found[1].starts_with("pipelines/s.toml:4: fields.event_at: is missing"),
-        "{found:#?}"
-    );
+    assert!(found[0].starts_with("pipelines/s.toml:4: fields.event: is missing"), "{found:#?}");
+    assert!(found[1].starts_with("pipelines/s.toml:4: fields.event_at: is missing"), "{found:#?}");
 }
 
 #[test]
@@ -91,10 +68,7 @@ fn a_field_or_word_that_does_not_exist_gets_a_suggestion() {
     assert!(found[0].starts_with(
         "pipelines/s.toml:6: fields.teritory: no such field; did you mean \"territory\"? (allowed: case_id,"
     ));
-    assert!(
-        found[1].contains(":9: ") && found[1].contains("did you mean \"new\"?"),
-        "{found:#?}"
-    );
+    assert!(found[1].contains(":9: ") && found[1].contains("did you mean \"new\"?"), "{found:#?}");
     assert!(found[2].contains("did you mean \"answered\"?"), "{found:#?}");
 }
 
@@ -103,10 +77,7 @@ fn one_word_in_two_spellings_has_one_meaning() {
     let map = "status = \"state\"\n[status]\n\"Отправлен ответ заявителю\" = \"answered\"\n\"отправлен  ответ Заявителю\" = \"closed\"\n";
     let found = mistakes(&format!("{SMALL}{map}"));
     assert_eq!(found.len(), 1, "{found:#?}");
-    assert!(
-        found[0].contains(":9: ") && found[0].contains("means \"answered\" above"),
-        "{found:#?}"
-    );
+    assert!(found[0].contains(":9: ") && found[0].contains("means \"answered\" above"), "{found:#?}");
 }
 
 #[test]
@@ -117,20 +88,14 @@ fn what_a_mapping_cannot_mean_is_refused() {
     let lines: Vec<usize> = (6..=12).collect();
     assert_eq!(found.len(), lines.len(), "{found:#?}");
     for (message, line) in found.iter().zip(lines) {
-        assert!(
-            message.starts_with(&format!("pipelines/s.toml:{line}: fields.")),
-            "{message}"
-        );
+        assert!(message.starts_with(&format!("pipelines/s.toml:{line}: fields.")), "{message}");
     }
 }
 
 #[test]
 fn the_kafka_key_of_a_file_is_the_column_of_the_case() {
     let found = mistakes(&format!("{SMALL}[table]\nkey = \"date\"\n"));
-    assert_eq!(
-        found,
-        ["pipelines/s.toml:7: table.key: \"date\" is not the column of case_id (allowed: id)"]
-    );
+    assert_eq!(found, ["pipelines/s.toml:7: table.key: \"date\" is not the column of case_id (allowed: id)"]);
 }
 
 #[test]
@@ -139,16 +104,7 @@ fn a_change_of_status_must_say_to_which() {
                 event_at = \"t\"\n[event]\ntaken = \"status_changed\"\nrated = \"rated\"\n[status_of_event]\nrouted = \"in_work\"\n";
     let found = mistakes(text);
     assert_eq!(found.len(), 4, "{found:#?}");
-    assert!(
-        found[0].contains(":2: kafka_topic: tsur itself writes to tsur.alerts"),
-        "{found:#?}"
-    );
-    assert!(
-        found[1].contains(":9: event.taken:") && found[2].contains(":10: event.rated:"),
-        "{found:#?}"
-    );
-    assert!(
-        found[3].contains(":12: status_of_event.routed: not a word of the table event"),
-        "{found:#?}"
-    );
+    assert!(found[0].contains(":2: kafka_topic: tsur itself writes to tsur.alerts"), "{found:#?}");
+    assert!(found[1].contains(":9: event.taken:") && found[2].contains(":10: event.rated:"), "{found:#?}");
+    assert!(found[3].contains(":12: status_of_event.routed: not a word of the table event"), "{found:#?}");
 }

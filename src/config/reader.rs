@@ -27,25 +27,13 @@ impl<'e> Document<'e> {
     /// Parses `text` and hands its root to `read`.
     pub fn read<T>(file: &str, text: &str, errors: &'e Errors, read: impl FnOnce(&Table) -> T) -> T {
         let (root, mistakes) = DeTable::parse_recoverable(text);
-        let line_starts = std::iter::once(0)
-            .chain(text.match_indices('\n').map(|(at, _)| at + 1))
-            .collect();
-        let mut document = Document {
-            file: file.to_owned(),
-            line_starts,
-            broken_lines: BTreeSet::new(),
-            errors,
-        };
+        let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let mut document = Document { file: file.to_owned(), line_starts, broken_lines: BTreeSet::new(), errors };
         for mistake in mistakes {
             let line = document.line_of(mistake.span().unwrap_or(0..0));
             // One broken line often gives several parser messages; the first is the cause.
             if document.broken_lines.insert(line) {
-                document.report(
-                    line,
-                    "",
-                    format!("not TOML: {}", mistake.message()),
-                    "TOML, see https://toml.io",
-                );
+                document.report(line, "", format!("not TOML: {}", mistake.message()), "TOML, see https://toml.io");
             }
         }
         read(&Table::new(&document, String::new(), 1, Some(root.get_ref())))
@@ -90,14 +78,7 @@ impl<'t> Table<'t> {
         line: usize,
         entries: Option<&'t DeTable<'t>>,
     ) -> Table<'t> {
-        Table {
-            document,
-            path,
-            line,
-            entries,
-            known: RefCell::default(),
-            open: std::cell::Cell::new(false),
-        }
+        Table { document, path, line, entries, known: RefCell::default(), open: std::cell::Cell::new(false) }
     }
 
     pub fn is_present(&self) -> bool {
@@ -105,11 +86,7 @@ impl<'t> Table<'t> {
     }
 
     fn child(&self, key: &str) -> String {
-        if self.path.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{}.{key}", self.path)
-        }
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
     /// The value of a key, which counts as known from now on.
@@ -117,12 +94,7 @@ impl<'t> Table<'t> {
         self.known.borrow_mut().push(key);
         let value = self.entries?.get(key)?;
         let line = self.document.line_of(value.span());
-        Some(Item {
-            document: self.document,
-            path: self.child(key),
-            line,
-            value: value.get_ref(),
-        })
+        Some(Item { document: self.document, path: self.child(key), line, value: value.get_ref() })
     }
 
     /// Like `item`, but its absence is a mistake.
@@ -138,17 +110,14 @@ impl<'t> Table<'t> {
     pub fn table(&self, key: &'static str) -> Table<'t> {
         match self.item(key) {
             None => Table::new(self.document, self.child(key), self.line, None),
-            Some(item) => item
-                .table()
-                .unwrap_or_else(|| Table::new(self.document, item.path, item.line, None)),
+            Some(item) => item.table().unwrap_or_else(|| Table::new(self.document, item.path, item.line, None)),
         }
     }
 
     /// The tables `[[key]]`.
     pub fn tables(&self, key: &'static str) -> Vec<Table<'t>> {
-        self.item(key).map_or_else(Vec::new, |item| {
-            item.list().into_iter().filter_map(|element| element.table()).collect()
-        })
+        self.item(key)
+            .map_or_else(Vec::new, |item| item.list().into_iter().filter_map(|element| element.table()).collect())
     }
 
     /// All entries in the order of the file, for tables whose keys are the user's own.
@@ -159,15 +128,7 @@ impl<'t> Table<'t> {
         let located = entries.into_iter().map(|(key, value)| {
             let line = self.document.line_of(value.span());
             let path = self.child(&quoted_if_needed(key.get_ref()));
-            (
-                key.get_ref().to_string(),
-                Item {
-                    document: self.document,
-                    path,
-                    line,
-                    value: value.get_ref(),
-                },
-            )
+            (key.get_ref().to_string(), Item { document: self.document, path, line, value: value.get_ref() })
         });
         located.collect()
     }
@@ -245,8 +206,7 @@ impl Drop for Table<'_> {
             if !known.contains(&name) {
                 let line = self.document.line_of(value.span());
                 let problem = format!("unknown key{}", did_you_mean(name, known.iter().copied()));
-                self.document
-                    .refuse(line, &self.child(&quoted_if_needed(name)), problem, known.join(", "));
+                self.document.refuse(line, &self.child(&quoted_if_needed(name)), problem, known.join(", "));
             }
         }
     }

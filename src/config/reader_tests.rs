@@ -5,10 +5,7 @@ use super::*;
 fn mistakes(text: &str, read: impl FnOnce(&Table)) -> Vec<String> {
     let errors = Errors::default();
     Document::read("t.toml", text, &errors, read);
-    errors
-        .into_result()
-        .err()
-        .map_or_else(Vec::new, |list| list.0.iter().map(ToString::to_string).collect())
+    errors.into_result().err().map_or_else(Vec::new, |list| list.0.iter().map(ToString::to_string).collect())
 }
 
 #[test]
@@ -27,18 +24,15 @@ fn an_unknown_key_is_refused_with_the_nearest_known_one() {
 
 #[test]
 fn a_wrong_value_says_what_is_allowed_and_reading_goes_on() {
-    let found = mistakes(
-        "a = 50\nb = \"x\"\nc = \"5parsecs\"\nd = [1]\ne = \"jsn\"\nf = 1.5\n",
-        |root| {
-            root.integer::<u8>("a", 1..=9);
-            root.boolean("b");
-            root.duration("c", Duration::from_millis(200)..=Duration::from_secs(1));
-            root.texts("d");
-            root.choice("e", &[("text", 0), ("json", 1)]);
-            root.number("f", 0.0..=1.0);
-            root.require_text("g");
-        },
-    );
+    let found = mistakes("a = 50\nb = \"x\"\nc = \"5parsecs\"\nd = [1]\ne = \"jsn\"\nf = 1.5\n", |root| {
+        root.integer::<u8>("a", 1..=9);
+        root.boolean("b");
+        root.duration("c", Duration::from_millis(200)..=Duration::from_secs(1));
+        root.texts("d");
+        root.choice("e", &[("text", 0), ("json", 1)]);
+        root.number("f", 0.0..=1.0);
+        root.require_text("g");
+    });
     assert_eq!(
         found,
         [
@@ -70,10 +64,7 @@ fn a_key_written_twice_is_refused_with_the_line_of_the_second() {
     let found = mistakes("a = 1\na = 2\n", |root| {
         root.integer::<u8>("a", 1..=9);
     });
-    assert_eq!(
-        found,
-        ["t.toml:2: not TOML: duplicate key (allowed: TOML, see https://toml.io)"]
-    );
+    assert_eq!(found, ["t.toml:2: not TOML: duplicate key (allowed: TOML, see https://toml.io)"]);
 }
 
 #[test]

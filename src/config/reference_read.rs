@@ -39,12 +39,7 @@ pub fn read(files: &ReferenceFiles, errors: &Errors) -> Reference {
     });
     topics.read(files.topics, |links, table, names| {
         links.one(table.require("block", "the code of a block"), Target::Block);
-        Topic {
-            code: names.code.clone(),
-            block: 0,
-            name: names.name.clone(),
-            aliases: names.aliases.clone(),
-        }
+        Topic { code: names.code.clone(), block: 0, name: names.name.clone(), aliases: names.aliases.clone() }
     });
     territories.read(files.territories, territory);
     bodies.read(files.bodies, |links, table, names| {
@@ -114,11 +109,7 @@ fn territory(links: &mut Links, table: &Table, names: &Names) -> Territory {
 fn digits(table: &Table, key: &'static str) -> String {
     let code = table.text(key).unwrap_or_default();
     if !code.chars().all(|c| c.is_ascii_digit()) || code.len() > 11 {
-        table.refuse(
-            key,
-            format!("{code:?} is not a code of this classifier"),
-            "up to 11 digits in quotes",
-        );
+        table.refuse(key, format!("{code:?} is not a code of this classifier"), "up to 11 digits in quotes");
     }
     code
 }
@@ -152,10 +143,7 @@ impl Links {
 
     fn many(&mut self, item: Option<Item>, target: Target) {
         match item {
-            Some(item) if item.is_list() => item
-                .list()
-                .into_iter()
-                .for_each(|element| self.one(Some(element), target)),
+            Some(item) if item.is_list() => item.list().into_iter().for_each(|element| self.one(Some(element), target)),
             item => self.one(item, target),
         }
     }
@@ -166,22 +154,19 @@ impl Links {
         codes: &'a HashMap<String, (u32, Place)>,
         errors: &'a Errors,
     ) -> impl Iterator<Item = u32> + 'a {
-        self.0
-            .iter()
-            .filter(move |(kind, _, _)| *kind == target)
-            .filter_map(move |(_, code, place)| {
-                let found = codes.get(code).map(|(index, _)| *index);
-                if found.is_none() {
-                    let noun = if target == Target::Block { "block" } else { "territory" };
-                    let hint = did_you_mean(code, codes.keys().map(String::as_str));
-                    errors.add_at(
-                        place,
-                        format!("there is no {noun} {code:?}{hint}"),
-                        format!("the code of a {noun} of its file"),
-                    );
-                }
-                found
-            })
+        self.0.iter().filter(move |(kind, _, _)| *kind == target).filter_map(move |(_, code, place)| {
+            let found = codes.get(code).map(|(index, _)| *index);
+            if found.is_none() {
+                let noun = if target == Target::Block { "block" } else { "territory" };
+                let hint = did_you_mean(code, codes.keys().map(String::as_str));
+                errors.add_at(
+                    place,
+                    format!("there is no {noun} {code:?}{hint}"),
+                    format!("the code of a {noun} of its file"),
+                );
+            }
+            found
+        })
     }
 }
 
@@ -226,10 +211,7 @@ impl<'e, T> List<'e, T> {
     fn refuse_names_of<O>(&self, other: &List<'e, O>) {
         for (name, place) in &self.name_places {
             if let Some(first) = other.name_places.get(name) {
-                let problem = format!(
-                    "{name:?} leads to a {} already ({}:{})",
-                    other.noun, first.file, first.line
-                );
+                let problem = format!("{name:?} leads to a {} already ({}:{})", other.noun, first.file, first.line);
                 self.errors.add_at(place, problem, "a name or alias of one entry only");
             }
         }
@@ -248,10 +230,7 @@ impl<'e, T> List<'e, T> {
             match self.codes.get(&code) {
                 Some((_, first)) => {
                     item.refuse(
-                        format!(
-                            "{code:?} is already the code of another {} (line {})",
-                            self.noun, first.line
-                        ),
+                        format!("{code:?} is already the code of another {} (line {})", self.noun, first.line),
                         "a code of its own",
                     );
                 }
@@ -262,21 +241,12 @@ impl<'e, T> List<'e, T> {
             .iter()
             .filter_map(|item| item.text().inspect(|text| self.add_name(text, item, index)))
             .collect();
-        let name = name_item
-            .as_ref()
-            .and_then(|item| item.text().inspect(|text| self.add_name(text, item, index)));
-        let short = short_item
-            .as_ref()
-            .and_then(|item| item.text().inspect(|text| self.add_name(text, item, index)));
+        let name = name_item.as_ref().and_then(|item| item.text().inspect(|text| self.add_name(text, item, index)));
+        let short = short_item.as_ref().and_then(|item| item.text().inspect(|text| self.add_name(text, item, index)));
         if let Some(item) = &code_item {
             self.add_name(&code, item, index);
         }
-        Names {
-            code,
-            name: name.unwrap_or_default(),
-            short,
-            aliases,
-        }
+        Names { code, name: name.unwrap_or_default(), short, aliases }
     }
 
     fn add_name(&mut self, name: &str, item: &Item, index: u32) {

@@ -21,9 +21,7 @@ fn load(blocks: &str, topics: &str, territories: &str, bodies: &str) -> Result<R
         bodies: ("bodies.toml", bodies),
     };
     let reference = read(&files, &errors);
-    let result = errors
-        .into_result()
-        .map_err(|list| list.0.iter().map(ToString::to_string).collect());
+    let result = errors.into_result().map_err(|list| list.0.iter().map(ToString::to_string).collect());
     result.map(|()| reference)
 }
 
@@ -39,10 +37,7 @@ fn every_name_and_alias_leads_to_its_entry() {
     assert_eq!(reference.territories[1].parent, Some(0));
     assert_eq!(reference.territories[2].predecessors, ["skopin"]);
     assert_eq!(reference.territories[2].valid_from.as_deref(), Some("2026-01-01"));
-    assert_eq!(
-        (reference.body("минтранс"), reference.bodies[0].blocks.as_slice()),
-        (Some(0), &[0][..])
-    );
+    assert_eq!((reference.body("минтранс"), reference.bodies[0].blocks.as_slice()), (Some(0), &[0][..]));
     assert_eq!(
         (reference.bodies[1].short.as_str(), reference.bodies[1].territory),
         ("Администрация города Рязани", Some(0))
@@ -53,11 +48,9 @@ fn every_name_and_alias_leads_to_its_entry() {
 #[test]
 fn spellings_of_a_name_are_one_name() {
     let mut name = String::new();
-    for (written, normal) in [
-        ("  Рог ООО «Щётка»\u{a0}\t№ 5 ", "рог ооо \"щетка\" № 5"),
-        ("Эко–Пронск", "эко-пронск"),
-        ("", ""),
-    ] {
+    for (written, normal) in
+        [("  Рог ООО «Щётка»\u{a0}\t№ 5 ", "рог ооо \"щетка\" № 5"), ("Эко–Пронск", "эко-пронск"), ("", "")]
+    {
         normalise_name(written, &mut name);
         assert_eq!(name, normal);
     }

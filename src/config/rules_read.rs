@@ -17,34 +17,19 @@ struct Names<'a> {
 
 impl NameIds for Names<'_> {
     fn source(&self, name: &str) -> Option<u8> {
-        self.pipelines
-            .iter()
-            .position(|pipeline| pipeline.source == name)
-            .and_then(|place| u8::try_from(place).ok())
+        self.pipelines.iter().position(|pipeline| pipeline.source == name).and_then(|place| u8::try_from(place).ok())
     }
 
     fn block(&self, name: &str) -> Option<u8> {
-        self.reference
-            .blocks
-            .iter()
-            .position(|block| block.code == name)
-            .and_then(|place| u8::try_from(place).ok())
+        self.reference.blocks.iter().position(|block| block.code == name).and_then(|place| u8::try_from(place).ok())
     }
 
     fn topic(&self, name: &str) -> Option<u16> {
-        self.reference
-            .topics
-            .iter()
-            .position(|topic| topic.code == name)
-            .and_then(|place| u16::try_from(place).ok())
+        self.reference.topics.iter().position(|topic| topic.code == name).and_then(|place| u16::try_from(place).ok())
     }
 
     fn body(&self, name: &str) -> Option<u16> {
-        self.reference
-            .bodies
-            .iter()
-            .position(|body| body.code == name)
-            .and_then(|place| u16::try_from(place).ok())
+        self.reference.bodies.iter().position(|body| body.code == name).and_then(|place| u16::try_from(place).ok())
     }
 }
 
@@ -62,19 +47,11 @@ pub fn read(
             continue;
         };
         if calendars.iter().any(|earlier| earlier.name == spec.name) {
-            specs::add(
-                file,
-                0,
-                "",
-                "name: another calendar has it already (allowed: a name of its own)",
-                errors,
-            );
+            specs::add(file, 0, "", "name: another calendar has it already (allowed: a name of its own)", errors);
         }
         match Calendar::build(&spec) {
             Ok(calendar) => built.push(calendar),
-            Err(mistakes) => mistakes
-                .iter()
-                .for_each(|mistake| specs::add(file, 0, "", mistake, errors)),
+            Err(mistakes) => mistakes.iter().for_each(|mistake| specs::add(file, 0, "", mistake, errors)),
         }
         calendars.push(spec);
     }

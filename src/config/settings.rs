@@ -241,64 +241,42 @@ impl Default for Batch {
 
 impl Default for Budget {
     fn default() -> Budget {
-        Budget {
-            records: 200_000,
-            bytes: 256 * MIB,
-            reopen_ratio: 0.5,
-        }
+        Budget { records: 200_000, bytes: 256 * MIB, reopen_ratio: 0.5 }
     }
 }
 
 impl Default for Http {
     fn default() -> Http {
-        Http {
-            listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
-        }
+        Http { listen: SocketAddr::from(([127, 0, 0, 1], 9464)) }
     }
 }
 
 impl Default for Shutdown {
     fn default() -> Shutdown {
-        Shutdown {
-            budget: Duration::from_secs(20),
-        }
+        Shutdown { budget: Duration::from_secs(20) }
     }
 }
 
 impl Default for Windows {
     fn default() -> Windows {
-        Windows {
-            minute_retention: Duration::from_secs(3 * 86_400),
-            hour_retention: Duration::from_secs(90 * 86_400),
-        }
+        Windows { minute_retention: Duration::from_secs(3 * 86_400), hour_retention: Duration::from_secs(90 * 86_400) }
     }
 }
 
 impl Default for Identity {
     fn default() -> Identity {
-        Identity {
-            key_env: "TSUR_IDENTITY_KEY".to_owned(),
-            key_file: None,
-            key: None,
-        }
+        Identity { key_env: "TSUR_IDENTITY_KEY".to_owned(), key_file: None, key: None }
     }
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits {
-            max_record_bytes: 20 * MIB,
-            max_consecutive_rejects: 1000,
-            max_reject_ratio: 0.5,
-        }
+        Limits { max_record_bytes: 20 * MIB, max_consecutive_rejects: 1000, max_reject_ratio: 0.5 }
     }
 }
 
 impl Default for Log {
     fn default() -> Log {
-        Log {
-            format: LogFormat::Text,
-            level: LogLevel::Info,
-        }
+        Log { format: LogFormat::Text, level: LogLevel::Info }
     }
 }

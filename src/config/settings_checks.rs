@@ -30,13 +30,7 @@ impl<T: PartialOrd + Copy> Rule<'_, T> {
         let broken = if self.strict { small >= large } else { small > large };
         if broken && small_table.is_sound(small_key) && large_table.is_sound(large_key) {
             let limit = if self.strict { "less than" } else { "at most" };
-            let problem = format!(
-                "{} does not fit {} = {}: {}",
-                show(*small),
-                self.large_name,
-                show(*large),
-                self.why
-            );
+            let problem = format!("{} does not fit {} = {}: {}", show(*small), self.large_name, show(*large), self.why);
             small_table.refuse(small_key, problem, format!("{limit} {}", show(*large)));
         }
     }

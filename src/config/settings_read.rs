@@ -68,9 +68,7 @@ pub fn read(file: &str, text: &str, folder: &Path, env: Environment, errors: &Er
             identity: identity(&root.table("identity"), folder, &env, errors),
             limits: limits(&tables.limits),
             log: log(&root.table("log")),
-            pipelines_dir: root
-                .text("pipelines_dir")
-                .map_or_else(|| Settings::default().pipelines_dir, PathBuf::from),
+            pipelines_dir: root.text("pipelines_dir").map_or_else(|| Settings::default().pipelines_dir, PathBuf::from),
         };
         cross_checks(&settings, &tables);
         settings
@@ -94,23 +92,14 @@ fn kafka(table: &Table, env: Environment, errors: &Errors) -> Kafka {
     });
     let brokers = env("TSUR_KAFKA").inspect(|brokers| {
         if !is_broker_list(brokers) {
-            errors.add_whole(
-                ENVIRONMENT,
-                "TSUR_KAFKA",
-                format!("{brokers:?} is not a list of brokers"),
-                BROKERS,
-            );
+            errors.add_whole(ENVIRONMENT, "TSUR_KAFKA", format!("{brokers:?} is not a list of brokers"), BROKERS);
         }
     });
     Kafka {
         brokers: brokers.or(written).unwrap_or(default.brokers),
         group_id: table.text("group_id").unwrap_or(default.group_id),
-        session_timeout: table
-            .duration("session_timeout", seconds(6..=1800))
-            .unwrap_or(default.session_timeout),
-        max_poll_interval: table
-            .duration("max_poll_interval", seconds(10..=3600))
-            .unwrap_or(default.max_poll_interval),
+        session_timeout: table.duration("session_timeout", seconds(6..=1800)).unwrap_or(default.session_timeout),
+        max_poll_interval: table.duration("max_poll_interval", seconds(10..=3600)).unwrap_or(default.max_poll_interval),
         properties: properties(&table.table("properties")),
     }
 }
@@ -118,10 +107,7 @@ fn kafka(table: &Table, env: Environment, errors: &Errors) -> Kafka {
 fn is_broker_list(text: &str) -> bool {
     text.split(',').all(|broker| {
         // A broker may carry its security protocol: `SASL_SSL://host:9093`.
-        let address = broker
-            .trim()
-            .rsplit_once("://")
-            .map_or(broker.trim(), |(_, address)| address);
+        let address = broker.trim().rsplit_once("://").map_or(broker.trim(), |(_, address)| address);
         let (host, port) = address.rsplit_once(':').unwrap_or(("", ""));
         !host.is_empty() && !host.contains(char::is_whitespace) && port.parse::<u16>().is_ok_and(|port| port > 0)
     })
@@ -148,12 +134,7 @@ fn clickhouse(table: &Table, env: Environment, errors: &Errors) -> ClickHouse {
     });
     let url = env("TSUR_CLICKHOUSE_URL").inspect(|url| {
         if !is_url(url) {
-            errors.add_whole(
-                ENVIRONMENT,
-                "TSUR_CLICKHOUSE_URL",
-                "is not an address of ClickHouse's HTTP server",
-                URL,
-            );
+            errors.add_whole(ENVIRONMENT, "TSUR_CLICKHOUSE_URL", "is not an address of ClickHouse's HTTP server", URL);
         }
     });
     let database = table.text("database").inspect(|name| {
@@ -169,25 +150,14 @@ fn clickhouse(table: &Table, env: Environment, errors: &Errors) -> ClickHouse {
     let password = table.text("password").map(Secret::new);
     let user = table.text("user");
     ClickHouse {
-        url: url
-            .or(written)
-            .map_or(default.url, |url| url.trim_end_matches('/').to_owned()),
+        url: url.or(written).map_or(default.url, |url| url.trim_end_matches('/').to_owned()),
         database: database.unwrap_or(default.database),
         user: env("TSUR_CLICKHOUSE_USER").or(user).unwrap_or(default.user),
-        password: env("TSUR_CLICKHOUSE_PASSWORD")
-            .map(Secret::new)
-            .or(password)
-            .unwrap_or_default(),
-        connect_timeout: table
-            .duration("connect_timeout", millis(100..=60_000))
-            .unwrap_or(default.connect_timeout),
-        request_timeout: table
-            .duration("request_timeout", seconds(1..=600))
-            .unwrap_or(default.request_timeout),
+        password: env("TSUR_CLICKHOUSE_PASSWORD").map(Secret::new).or(password).unwrap_or_default(),
+        connect_timeout: table.duration("connect_timeout", millis(100..=60_000)).unwrap_or(default.connect_timeout),
+        request_timeout: table.duration("request_timeout", seconds(1..=600)).unwrap_or(default.request_timeout),
         retries: table.integer("retries", 0..=20).unwrap_or(default.retries),
-        first_backoff: table
-            .duration("first_backoff", millis(10..=30_000))
-            .unwrap_or(default.first_backoff),
+        first_backoff: table.duration("first_backoff", millis(10..=30_000)).unwrap_or(default.first_backoff),
     }
 }
 
@@ -199,16 +169,10 @@ fn is_url(url: &str) -> bool {
 fn batch(table: &Table) -> Batch {
     let default = Batch::default();
     Batch {
-        max_rows: table
-            .integer("max_rows", 1..=MAX_BLOCK_ROWS)
-            .unwrap_or(default.max_rows),
-        max_bytes: table
-            .size("max_bytes", 64 * KIB..=256 * MIB)
-            .unwrap_or(default.max_bytes),
+        max_rows: table.integer("max_rows", 1..=MAX_BLOCK_ROWS).unwrap_or(default.max_rows),
+        max_bytes: table.size("max_bytes", 64 * KIB..=256 * MIB).unwrap_or(default.max_bytes),
         max_age: table.duration("max_age", millis(200..=1000)).unwrap_or(default.max_age),
-        idle_age: table
-            .duration("idle_age", millis(200..=5000))
-            .unwrap_or(default.idle_age),
+        idle_age: table.duration("idle_age", millis(200..=5000)).unwrap_or(default.idle_age),
         insert_slots: table.integer("insert_slots", 1..=64).unwrap_or(default.insert_slots),
     }
 }
@@ -238,19 +202,13 @@ fn http(table: &Table) -> Http {
 }
 
 fn shutdown(table: &Table) -> Shutdown {
-    Shutdown {
-        budget: table
-            .duration("budget", seconds(1..=600))
-            .unwrap_or(Shutdown::default().budget),
-    }
+    Shutdown { budget: table.duration("budget", seconds(1..=600)).unwrap_or(Shutdown::default().budget) }
 }
 
 fn windows(table: &Table) -> Windows {
     let (default, days) = (Windows::default(), seconds(86_400..=3660 * 86_400));
     Windows {
-        minute_retention: table
-            .duration("minute_retention", days.clone())
-            .unwrap_or(default.minute_retention),
+        minute_retention: table.duration("minute_retention", days.clone()).unwrap_or(default.minute_retention),
         hour_retention: table.duration("hour_retention", days).unwrap_or(default.hour_retention),
     }
 }
@@ -282,28 +240,18 @@ fn identity(table: &Table, folder: &Path, env: Environment, errors: &Errors) -> 
 fn limits(table: &Table) -> Limits {
     let default = Limits::default();
     Limits {
-        max_record_bytes: table
-            .size("max_record_bytes", KIB..=128 * MIB)
-            .unwrap_or(default.max_record_bytes),
+        max_record_bytes: table.size("max_record_bytes", KIB..=128 * MIB).unwrap_or(default.max_record_bytes),
         max_consecutive_rejects: table
             .integer("max_consecutive_rejects", 0..=1_000_000_000)
             .unwrap_or(default.max_consecutive_rejects),
-        max_reject_ratio: table
-            .number("max_reject_ratio", 0.01..=1.0)
-            .unwrap_or(default.max_reject_ratio),
+        max_reject_ratio: table.number("max_reject_ratio", 0.01..=1.0).unwrap_or(default.max_reject_ratio),
     }
 }
 
 fn log(table: &Table) -> Log {
     let default = Log::default();
-    let levels = [
-        LogLevel::Error,
-        LogLevel::Warn,
-        LogLevel::Info,
-        LogLevel::Debug,
-        LogLevel::Trace,
-    ]
-    .map(|level| (level.name(), level));
+    let levels = [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace]
+        .map(|level| (level.name(), level));
     Log {
         format: table
             .choice("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)])

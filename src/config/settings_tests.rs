@@ -6,15 +6,9 @@ const SHIPPED: &str = include_str!("../../config/tsur.toml");
 
 fn load(text: &str, env: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
     let errors = Errors::default();
-    let lookup = |name: &str| {
-        env.iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| (*value).to_owned())
-    };
+    let lookup = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
     let settings = read("tsur.toml", text, Path::new("/nowhere"), &lookup, &errors);
-    let result = errors
-        .into_result()
-        .map_err(|list| list.0.iter().map(ToString::to_string).collect());
+    let result = errors.into_result().map_err(|list| list.0.iter().map(ToString::to_string).collect());
     result.map(|()| settings)
 }
 
@@ -57,10 +51,7 @@ fn the_environment_wins_over_the_file_and_an_empty_variable_is_unset() {
     assert_eq!(settings.clickhouse.user, "default");
     assert_eq!(settings.clickhouse.password.expose(), "secret");
     assert!(settings.identity.key.is_some());
-    assert!(
-        !format!("{settings:?}").contains("secret"),
-        "a secret never prints itself"
-    );
+    assert!(!format!("{settings:?}").contains("secret"), "a secret never prints itself");
 }
 
 #[test]
@@ -78,10 +69,8 @@ fn mistakes_in_the_environment_name_the_variable_but_not_the_secret() {
 
 #[test]
 fn values_that_do_not_fit_each_other_are_refused() {
-    let found = load(
-        "[clickhouse]\nconnect_timeout = \"9s\"\nrequest_timeout = \"8s\"\n[batch]\nmax_rows = 300000\n",
-        &[],
-    );
+    let found =
+        load("[clickhouse]\nconnect_timeout = \"9s\"\nrequest_timeout = \"8s\"\n[batch]\nmax_rows = 300000\n", &[]);
     assert_eq!(
         found.expect_err("two mistakes"),
         [
@@ -93,20 +82,14 @@ fn values_that_do_not_fit_each_other_are_refused() {
 
 #[test]
 fn a_value_out_of_range_is_not_compared_a_second_time() {
-    let found = load(
-        "[clickhouse]\nconnect_timeout = \"90s\"\nrequest_timeout = \"1h\"\n",
-        &[],
-    )
-    .expect_err("two mistakes");
+    let found =
+        load("[clickhouse]\nconnect_timeout = \"90s\"\nrequest_timeout = \"1h\"\n", &[]).expect_err("two mistakes");
     assert_eq!(found.len(), 2, "{found:#?}");
 }
 
 #[test]
 fn what_exactly_once_depends_on_is_not_the_users() {
-    let found = load(
-        "[kafka.properties]\n\"enable.auto.commit\" = true\n\"fetch.min.bytes\" = 65536\n",
-        &[],
-    );
+    let found = load("[kafka.properties]\n\"enable.auto.commit\" = true\n\"fetch.min.bytes\" = 65536\n", &[]);
     assert_eq!(
         found.expect_err("one mistake"),
         [
@@ -125,8 +108,5 @@ fn a_key_file_is_read_and_a_missing_one_named() {
     let settings = read("t", "[identity]\nkey_file = \"k\"\n", folder.path(), &|_| None, &errors);
     assert_eq!(settings.identity.key.expect("read").expose().len(), 32);
     let found = load("[identity]\nkey_file = \"absent\"\n", &[]).expect_err("one mistake");
-    assert!(
-        found[0].starts_with("tsur.toml:2: identity.key_file: cannot read absent:"),
-        "{found:?}"
-    );
+    assert!(found[0].starts_with("tsur.toml:2: identity.key_file: cannot read absent:"), "{found:?}");
 }

@@ -14,19 +14,9 @@ pub fn parse<S: DeserializeOwned>(file: &ConfigFile, errors: &Errors) -> Option<
         Err(error) => error,
     };
     let start = error.span().map_or(0, |span| span.start.min(file.text.len()));
-    let line = file.text.as_bytes()[..start]
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count()
-        + 1;
+    let line = file.text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count() + 1;
     let (problem, allowed) = split_expected(error.message());
-    errors.add(ConfigError {
-        file: file.name.clone(),
-        line,
-        key: String::new(),
-        problem,
-        allowed,
-    });
+    errors.add(ConfigError { file: file.name.clone(), line, key: String::new(), problem, allowed });
     None
 }
 
@@ -34,10 +24,7 @@ pub fn parse<S: DeserializeOwned>(file: &ConfigFile, errors: &Errors) -> Option<
 fn split_expected(message: &str) -> (String, String) {
     let message = message.trim().replace('\n', " ");
     match message.split_once(", expected ") {
-        Some((problem, allowed)) => (
-            problem.to_owned(),
-            allowed.trim_start_matches("one of ").replace('`', ""),
-        ),
+        Some((problem, allowed)) => (problem.to_owned(), allowed.trim_start_matches("one of ").replace('`', "")),
         None => (message, "see the comments of the shipped files".to_owned()),
     }
 }
@@ -72,11 +59,7 @@ fn line_of(text: &str, after: usize, key: &str) -> usize {
             Some((name, count)) => (name, count.parse().unwrap_or(1)),
             None => (part, 1_usize),
         };
-        let mut lines = text
-            .lines()
-            .enumerate()
-            .skip(found)
-            .filter(|(_, line)| begins(line, name));
+        let mut lines = text.lines().enumerate().skip(found).filter(|(_, line)| begins(line, name));
         found = lines.nth(count.saturating_sub(1)).map_or(found, |(index, _)| index + 1);
     }
     found

@@ -4,9 +4,7 @@
 pub fn did_you_mean<'a>(written: &str, candidates: impl Iterator<Item = &'a str>) -> String {
     let written = written.to_lowercase();
     let limit = (written.chars().count() / 3).min(3);
-    let nearest = candidates
-        .map(|name| (edits(&written, &name.to_lowercase()), name))
-        .min();
+    let nearest = candidates.map(|name| (edits(&written, &name.to_lowercase()), name)).min();
     match nearest {
         Some((distance, name)) if distance <= limit => format!("; did you mean \"{name}\"?"),
         _ => String::new(),
@@ -40,10 +38,7 @@ mod tests {
     fn a_slip_of_the_fingers_is_recognised_and_another_word_is_not() {
         let known = ["json", "text", "территория"];
         assert_eq!(did_you_mean("jsno", known.into_iter()), "; did you mean \"json\"?");
-        assert_eq!(
-            did_you_mean("Територия", known.into_iter()),
-            "; did you mean \"территория\"?"
-        );
+        assert_eq!(did_you_mean("Територия", known.into_iter()), "; did you mean \"территория\"?");
         assert_eq!(did_you_mean("yaml", known.into_iter()), "");
         assert_eq!(did_you_mean("x", [].into_iter()), "");
     }

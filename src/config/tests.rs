@@ -35,14 +35,8 @@ const PIPELINE: &str = "source = \"s\"\nkafka_topic = \"in.s\"\nshape = \"snapsh
 #[test]
 fn five_different_mistakes_give_five_messages_in_one_run() {
     let broken = folder(&[
-        (
-            "config/tsur.toml",
-            "[batch]\nmax_age = \"2s\"\n[kafka]\nbroker = \"k:9092\"\n[log]\nformat = \"jsno\"\n",
-        ),
-        (
-            "pipelines/s.toml",
-            &PIPELINE.replace("\"id\"", "\"id\"\nteritory = \"place\""),
-        ),
+        ("config/tsur.toml", "[batch]\nmax_age = \"2s\"\n[kafka]\nbroker = \"k:9092\"\n[log]\nformat = \"jsno\"\n"),
+        ("pipelines/s.toml", &PIPELINE.replace("\"id\"", "\"id\"\nteritory = \"place\"")),
         (
             "pipelines/t.toml",
             "source = \"t\"\nkafka_topic = \"in.t\"\nshape = \"event\"\n[fields]\ncase_id = \"id\"\nevent_at = \"at\"\n",
@@ -51,10 +45,7 @@ fn five_different_mistakes_give_five_messages_in_one_run() {
     let errors = load(&broken.path().join("config"), &nothing).expect_err("five mistakes");
     let root = format!("{}/", broken.path().display());
     let text = errors.to_string().replace(&root, "");
-    let fields: Vec<&str> = crate::model::words::Field::ALL
-        .iter()
-        .map(|field| field.name())
-        .collect();
+    let fields: Vec<&str> = crate::model::words::Field::ALL.iter().map(|field| field.name()).collect();
     let expected = format!(
         "the configuration has 5 mistakes
   1. config/tsur.toml:2: batch.max_age: \"2s\" is out of range (allowed: a time like \"500ms\", \"1s\", \"5m\", \"3h\", \"90d\", from 200ms to 1s)
@@ -78,10 +69,7 @@ fn calendars_and_policies_report_all_their_mistakes_with_the_lines() {
         ("p/a.toml", PIPELINE),
         ("p/calendars/c.toml", calendar),
         ("p/policies/1.toml", policy),
-        (
-            "p/policies/2.toml",
-            &policy.replace("Все: прочие", "Ещё").replace("goal = 5", "gaol = 5"),
-        ),
+        ("p/policies/2.toml", &policy.replace("Все: прочие", "Ещё").replace("goal = 5", "gaol = 5")),
     ]);
     let errors = load(files.path(), &nothing).expect_err("mistakes");
     let text = errors.to_string();
@@ -99,17 +87,10 @@ fn calendars_and_policies_report_all_their_mistakes_with_the_lines() {
 
 #[test]
 fn two_pipelines_never_share_a_source_or_a_kafka_topic() {
-    let both = folder(&[
-        ("tsur.toml", "pipelines_dir = \"p\"\n"),
-        ("p/a.toml", PIPELINE),
-        ("p/b.toml", PIPELINE),
-    ]);
+    let both = folder(&[("tsur.toml", "pipelines_dir = \"p\"\n"), ("p/a.toml", PIPELINE), ("p/b.toml", PIPELINE)]);
     let errors = load(both.path(), &nothing).expect_err("two mistakes");
     assert_eq!(errors.0.len(), 2, "{errors}");
-    assert!(
-        errors.0.iter().all(|error| error.file.ends_with("p/b.toml")),
-        "{errors}"
-    );
+    assert!(errors.0.iter().all(|error| error.file.ends_with("p/b.toml")), "{errors}");
 }
 
 #[test]
@@ -117,11 +98,8 @@ fn what_is_not_there_is_named() {
     let empty = folder(&[]);
     let errors = load(&empty.path().join("config"), &nothing).expect_err("no files");
     assert_eq!(errors.0.len(), 2, "{errors}");
-    let half = folder(&[
-        ("tsur.toml", "pipelines_dir = \"p\"\n"),
-        ("p/a.toml", PIPELINE),
-        ("p/reference/blocks.toml", ""),
-    ]);
+    let half =
+        folder(&[("tsur.toml", "pipelines_dir = \"p\"\n"), ("p/a.toml", PIPELINE), ("p/reference/blocks.toml", "")]);
     let errors = load(half.path(), &nothing).expect_err("three lists missing");
     assert_eq!(errors.0.len(), 3, "{errors}");
 }
@@ -130,15 +108,10 @@ fn what_is_not_there_is_named() {
 fn the_version_of_the_rules_follows_their_content_and_nothing_else() {
     let version = |settings: &str, pipeline: &str| {
         let files = folder(&[("tsur.toml", settings), ("p/a.toml", pipeline)]);
-        load(files.path(), &nothing)
-            .unwrap_or_else(|errors| panic!("{errors}"))
-            .rules
+        load(files.path(), &nothing).unwrap_or_else(|errors| panic!("{errors}")).rules
     };
     let settings = "pipelines_dir = \"p\"\n";
     let first = version(settings, PIPELINE);
-    assert_eq!(
-        first,
-        version(&format!("{settings}[log]\nlevel = \"debug\"\n"), PIPELINE)
-    );
+    assert_eq!(first, version(&format!("{settings}[log]\nlevel = \"debug\"\n"), PIPELINE));
     assert_ne!(first, version(settings, &format!("{PIPELINE}topic = \"theme\"\n")));
 }

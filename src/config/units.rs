@@ -3,13 +3,7 @@
 
 use std::time::Duration;
 
-const DURATIONS: &[(&str, u64)] = &[
-    ("ms", 1),
-    ("s", 1000),
-    ("m", 60_000),
-    ("h", 3_600_000),
-    ("d", 86_400_000),
-];
+const DURATIONS: &[(&str, u64)] = &[("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 const SIZES: &[(&str, u64)] = &[("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
 
 pub fn parse_duration(text: &str) -> Option<Duration> {
@@ -37,10 +31,7 @@ fn parse(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 
 /// In the largest unit that divides the value.
 fn show(value: u64, units: &[(&str, u64)]) -> String {
-    let fitting = units
-        .iter()
-        .rev()
-        .find(|(_, factor)| value > 0 && value.is_multiple_of(*factor));
+    let fitting = units.iter().rev().find(|(_, factor)| value > 0 && value.is_multiple_of(*factor));
     let (name, factor) = fitting.or(units.first()).copied().unwrap_or(("", 1));
     format!("{}{name}", value / factor)
 }
@@ -54,16 +45,7 @@ mod tests {
         assert_eq!(parse_duration("500ms"), Some(Duration::from_millis(500)));
         assert_eq!(parse_duration("5 m"), Some(Duration::from_secs(300)));
         assert_eq!(parse_size("16MiB"), Some(16 << 20));
-        for wrong in [
-            "",
-            "5",
-            "s",
-            "-1s",
-            "1.5s",
-            "16MB",
-            "99999999999999999999d",
-            "400000000000d",
-        ] {
+        for wrong in ["", "5", "s", "-1s", "1.5s", "16MB", "99999999999999999999d", "400000000000d"] {
             assert_eq!((parse_duration(wrong), parse_size(wrong)), (None, None), "{wrong}");
         }
     }
@@ -74,9 +56,6 @@ mod tests {
             let duration = Duration::from_millis(millis);
             assert_eq!(parse_duration(&show_duration(duration)), Some(duration));
         }
-        assert_eq!(
-            (show_size(20 << 20), show_size(1500)),
-            ("20MiB".to_owned(), "1500B".to_owned())
-        );
+        assert_eq!((show_size(20 << 20), show_size(1500)), ("20MiB".to_owned(), "1500B".to_owned()));
     }
 }

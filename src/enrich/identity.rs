@@ -43,9 +43,7 @@ impl IdentityKey {
         }
         let mut secret = [0u8; SECRET_BYTES];
         for (index, character) in digits.chars().enumerate() {
-            let digit = character
-                .to_digit(16)
-                .ok_or(IdentityKeyError::NotHex { position: index + 1 })?;
+            let digit = character.to_digit(16).ok_or(IdentityKeyError::NotHex { position: index + 1 })?;
             secret[index / 2] = secret[index / 2] << 4 | digit as u8;
         }
         if secret.iter().all(|byte| *byte == secret[0]) {
@@ -69,10 +67,7 @@ impl IdentityKey {
         mac.update(&[0]);
         mac.update(id.as_bytes());
         let digest = mac.finalize().into_bytes();
-        let key = digest
-            .iter()
-            .take(8)
-            .fold(0u64, |key, byte| key << 8 | u64::from(*byte));
+        let key = digest.iter().take(8).fold(0u64, |key, byte| key << 8 | u64::from(*byte));
         key.max(1)
     }
 }

@@ -33,13 +33,8 @@ pub enum MaskKind {
 }
 
 impl MaskKind {
-    pub const ALL: [MaskKind; 5] = [
-        MaskKind::Phone,
-        MaskKind::Email,
-        MaskKind::Snils,
-        MaskKind::Card,
-        MaskKind::Profile,
-    ];
+    pub const ALL: [MaskKind; 5] =
+        [MaskKind::Phone, MaskKind::Email, MaskKind::Snils, MaskKind::Card, MaskKind::Profile];
 
     /// What stands in the text instead. Holds no byte the scan stops at, so a second pass goes over it.
     pub const fn placeholder(self) -> &'static str {
@@ -66,10 +61,7 @@ pub struct MaskCounts {
 impl MaskCounts {
     /// All types together, 0 ..= 1275.
     pub fn total(self) -> u16 {
-        [self.phone, self.email, self.snils, self.card, self.profile]
-            .into_iter()
-            .map(u16::from)
-            .sum()
+        [self.phone, self.email, self.snils, self.card, self.profile].into_iter().map(u16::from).sum()
     }
 
     fn add(&mut self, kind: MaskKind) {
@@ -172,12 +164,7 @@ fn mask_span(start: usize, end: usize, kind: MaskKind) -> Verdict {
 /// The pass itself. Each detector either gives a span that starts at or after `done`, or moves on.
 fn walk(text: &str, mut found: impl FnMut(MaskSpan)) {
     let bytes = text.as_bytes();
-    let mut view = View {
-        text,
-        bytes,
-        done: 0,
-        last: None,
-    };
+    let mut view = View { text, bytes, done: 0, last: None };
     let mut at = 0;
     while let Some(trigger) = next_trigger(bytes, at) {
         let verdict = match bytes[trigger] {

@@ -64,11 +64,8 @@ impl ConsumerContext for Context {
             }
             return;
         }
-        let event = if is_assign {
-            Rebalance::Assigned(partitions.clone())
-        } else {
-            Rebalance::Revoked(partitions.clone())
-        };
+        let event =
+            if is_assign { Rebalance::Assigned(partitions.clone()) } else { Rebalance::Revoked(partitions.clone()) };
         let sender = match self.rebalances.lock() {
             Ok(sender) => sender,
             Err(poisoned) => poisoned.into_inner(),

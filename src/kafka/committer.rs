@@ -37,7 +37,8 @@ impl Committer {
     /// The thread ends when the last handle is dropped.
     pub fn start(consumer: Arc<GroupConsumer>) -> std::io::Result<(Committer, std::thread::JoinHandle<()>)> {
         let (requests, inbox) = channel();
-        let thread = std::thread::Builder::new().name("tsur-commit".to_owned()).spawn(move || serve(&consumer, &inbox))?;
+        let thread =
+            std::thread::Builder::new().name("tsur-commit".to_owned()).spawn(move || serve(&consumer, &inbox))?;
         Ok((Committer { requests }, thread))
     }
 }
@@ -58,7 +59,8 @@ fn serve(consumer: &GroupConsumer, inbox: &Receiver<Request>) {
 fn commit(consumer: &GroupConsumer, stream: &StreamId, offset: Offset, metadata: &str) -> Result<(), CommitError> {
     let mut list = TopicPartitionList::new();
     let refused = |error: KafkaError| CommitError::NotTaken(error.to_string());
-    list.add_partition_offset(&stream.topic, stream.partition.0, KafkaOffset::Offset(offset.0 as i64)).map_err(refused)?;
+    list.add_partition_offset(&stream.topic, stream.partition.0, KafkaOffset::Offset(offset.0 as i64))
+        .map_err(refused)?;
     if !metadata.is_empty()
         && let Some(mut element) = list.find_partition(&stream.topic, stream.partition.0)
     {
@@ -82,8 +84,7 @@ fn classify(error: &KafkaError) -> CommitError {
             RDKafkaErrorCode::RequestTimedOut
             | RDKafkaErrorCode::OperationTimedOut
             | RDKafkaErrorCode::MessageTimedOut
-            | RDKafkaErrorCode::BrokerTransportFailure
-            | RDKafkaErrorCode::Destroy,
+            | RDKafkaErrorCode::BrokerTransportFailure,
         ) => CommitError::Unknown(error.to_string()),
         _ => CommitError::NotTaken(error.to_string()),
     }
@@ -92,7 +93,8 @@ fn classify(error: &KafkaError) -> CommitError {
 fn committed(consumer: &GroupConsumer, stream: &StreamId) -> Result<Option<(Offset, String)>, CommitError> {
     let mut list = TopicPartitionList::new();
     list.add_partition(&stream.topic, stream.partition.0);
-    let list = consumer.committed_offsets(list, READ_TIMEOUT).map_err(|error| CommitError::NotTaken(error.to_string()))?;
+    let list =
+        consumer.committed_offsets(list, READ_TIMEOUT).map_err(|error| CommitError::NotTaken(error.to_string()))?;
     Ok(read_committed(&list, stream))
 }
 

@@ -5,4 +5,5 @@ pub mod budget;
 pub mod chunk;
 pub mod client;
 pub mod committer;
+pub mod lookup;
 pub mod poll;

@@ -49,9 +49,17 @@ pub enum Command {
 
 /// From the poll thread to the application.
 pub enum PollEvent {
-    Assigned { stream: StreamId, epoch: AssignmentEpoch, log: LogView, chunks: UnboundedReceiver<Chunk> },
+    Assigned {
+        stream: StreamId,
+        epoch: AssignmentEpoch,
+        log: LogView,
+        chunks: UnboundedReceiver<Chunk>,
+    },
     /// Drain within the time and report with `Command::Left`.
-    Revoked { epoch: AssignmentEpoch, within: Duration },
+    Revoked {
+        epoch: AssignmentEpoch,
+        within: Duration,
+    },
     /// The thread has ended.
     Ended(Result<(), PollError>),
 }
@@ -217,7 +225,14 @@ impl State {
             info!(partition = %stream, ?log, "partition assigned");
             let (sender, chunks) = unbounded_channel();
             let chunk = Chunk::new(epoch);
-            self.slots.push(Slot { stream: stream.clone(), epoch, chunk, chunks: sender, is_paused: false, has_left: false });
+            self.slots.push(Slot {
+                stream: stream.clone(),
+                epoch,
+                chunk,
+                chunks: sender,
+                is_paused: false,
+                has_left: false,
+            });
             let _ = self.poller.events.send(PollEvent::Assigned { stream, epoch, log, chunks });
         }
         Ok(())
@@ -227,7 +242,8 @@ impl State {
         let lost = self.poller.consumer.assignment_lost();
         let mut epochs = Vec::new();
         for element in partitions.elements() {
-            let same = |slot: &&Slot| *slot.stream.topic == *element.topic() && slot.stream.partition.0 == element.partition();
+            let same =
+                |slot: &&Slot| *slot.stream.topic == *element.topic() && slot.stream.partition.0 == element.partition();
             if let Some(slot) = self.slots.iter().find(same) {
                 warn!(partition = %slot.stream, lost, "partition revoked");
                 epochs.push(slot.epoch);

@@ -125,7 +125,9 @@ impl Mapper {
             no: tidy_all(&pipeline.no),
             statuses: words(&pipeline.status_map, Status::ALL, Status::name),
             events: words(&pipeline.event_map, EventKind::ALL, EventKind::name),
-            status_of_event: WordMap::new(pipeline.status_of_event.iter().map(|(word, status)| (word.as_str(), *status))),
+            status_of_event: WordMap::new(
+                pipeline.status_of_event.iter().map(|(word, status)| (word.as_str(), *status)),
+            ),
             laws: words(&pipeline.law_map, Law::ALL, Law::name),
             decisions: words(&pipeline.decision_map, Decision::ALL, Decision::name),
             reactions: words(&pipeline.reaction_map, Reaction::ALL, Reaction::name),

@@ -129,7 +129,8 @@ fn days_from_civil(year: u32, month: u32, day: u32) -> Option<i64> {
     };
     (day >= 1 && day <= length && (1970..=2106).contains(&year)).then_some(())?;
     // months counted from March, so that the leap day ends the year
-    let (y, m) = if month <= 2 { (i64::from(year) - 1, i64::from(month) + 9) } else { (i64::from(year), i64::from(month) - 3) };
+    let (y, m) =
+        if month <= 2 { (i64::from(year) - 1, i64::from(month) + 9) } else { (i64::from(year), i64::from(month) - 3) };
     let day_of_year = (153 * m + 2) / 5 + i64::from(day) - 1;
     Some(y * 365 + y / 4 - y / 100 + y / 400 + day_of_year - 719_468)
 }
@@ -152,7 +153,13 @@ mod tests {
 
     #[test]
     fn zones_are_obeyed_and_their_absence_means_moscow() {
-        for text in ["2026-01-06T12:34:56+03:00", "2026-01-06 12:34:56", "2026-01-06T09:34:56Z", "2026-01-06T09:34:56.789Z", "2026-01-06T12:34:56+0300"] {
+        for text in [
+            "2026-01-06T12:34:56+03:00",
+            "2026-01-06 12:34:56",
+            "2026-01-06T09:34:56Z",
+            "2026-01-06T09:34:56.789Z",
+            "2026-01-06T12:34:56+0300",
+        ] {
             assert_eq!(seconds(text, TimeFormat::Iso8601), Some(1_767_692_096), "{text}");
         }
         assert_eq!(seconds("06.01.2026 12:34:56", TimeFormat::DayMonthYearTime), Some(1_767_692_096));
@@ -160,7 +167,17 @@ mod tests {
 
     #[test]
     fn days_that_do_not_exist_are_refused() {
-        for text in ["32.13.2026", "29.02.2025", "00.01.2026", "1.1.2026", "06-01-2026", "06.01.26", "01.01.0000", "01.01.9999", ""] {
+        for text in [
+            "32.13.2026",
+            "29.02.2025",
+            "00.01.2026",
+            "1.1.2026",
+            "06-01-2026",
+            "06.01.26",
+            "01.01.0000",
+            "01.01.9999",
+            "",
+        ] {
             assert_eq!(seconds(text, TimeFormat::DayMonthYear), None, "{text}");
         }
         for text in ["2026-01-06T25:00:00Z", "2026-01-06T12:34:56+99:00", "2026-01-06Tnoon", "2026-01-06T12:34:56x"] {

@@ -27,7 +27,9 @@ pub fn tidy(text: &str) -> Cow<'_, str> {
     let trimmed = text.trim();
     let bytes = trimmed.as_bytes();
     let is_odd = |pair: &[u8]| pair[0] == b' ' && pair[1] == b' ';
-    let odd = bytes.windows(2).any(is_odd) || bytes.iter().any(|byte| matches!(byte, b'\t' | b'\n' | b'\r')) || trimmed.contains('\u{a0}');
+    let odd = bytes.windows(2).any(is_odd)
+        || bytes.iter().any(|byte| matches!(byte, b'\t' | b'\n' | b'\r'))
+        || trimmed.contains('\u{a0}');
     if !odd {
         return Cow::Borrowed(trimmed);
     }

@@ -61,7 +61,8 @@ pub fn apply(
         }
         Shape::Snapshot => {
             if known.is_some() && case.fingerprint == u128::from(facts.digest) {
-                let verdict = Verdict { outcome: Outcome::Duplicate, reason: REASON_SAME_CONTENT, event: EventKind::Updated };
+                let verdict =
+                    Verdict { outcome: Outcome::Duplicate, reason: REASON_SAME_CONTENT, event: EventKind::Updated };
                 return (case, verdict);
             }
             snapshot::apply(&mut case, known.is_none(), facts, effects)
@@ -232,7 +233,9 @@ pub(super) fn route(case: &mut Case, to: Option<BodyId>, at: Time, effects: &mut
         case.received_body = to;
     }
     if case.body != BodyId(0) && case.body != to {
-        let overdue = |due: Option<Time>, stop: Option<Time>| due.is_some_and(|due| due < at && stop.is_none_or(|stop| stop > due));
+        let overdue = |due: Option<Time>, stop: Option<Time>| {
+            due.is_some_and(|due| due < at && stop.is_none_or(|stop| stop > due))
+        };
         if case.breach_body == BodyId(0)
             && (overdue(case.due_first, case.first_stop()) || overdue(case.due_final, case.final_stop()))
         {

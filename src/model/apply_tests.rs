@@ -72,12 +72,20 @@ fn a_straight_life_counts_every_fact_once() {
 
 #[test]
 fn any_order_of_arrival_ends_in_the_same_facts() {
-    let life = [event(EventKind::Registered, 0), routed(1, 600), event(EventKind::InterimAnswer, 3600), event(EventKind::Answered, 7200)];
+    let life = [
+        event(EventKind::Registered, 0),
+        routed(1, 600),
+        event(EventKind::InterimAnswer, 3600),
+        event(EventKind::Answered, 7200),
+    ];
     let (straight, _, straight_sums) = fold(&life);
     for order in [[3, 2, 1, 0], [1, 0, 3, 2], [2, 3, 0, 1], [0, 3, 1, 2]] {
         let shuffled: Vec<Facts> = order.iter().map(|place| life[*place]).collect();
         let (case, _, sums) = fold(&shuffled);
-        assert_eq!((case.status, case.answered_at, case.first_answer_at), (straight.status, straight.answered_at, straight.first_answer_at));
+        assert_eq!(
+            (case.status, case.answered_at, case.first_answer_at),
+            (straight.status, straight.answered_at, straight.first_answer_at)
+        );
         assert_eq!(case.registered_at, straight.registered_at);
         assert_eq!(sums, straight_sums, "order {order:?}");
     }
@@ -195,7 +203,10 @@ fn a_corrected_completion_date_moves_the_answer_to_its_new_day() {
     effects.clear();
     let (case, _) = apply(Some(&case), &corrected, RowVersion(2), &TenDays, &mut effects);
     assert_eq!(case.answered_at, Some(time(START + 2 * 86_400)));
-    let answers: Vec<(i8, Time)> =
-        effects.iter().filter(|effect| effect.kind == EffectKind::Answered).map(|effect| (effect.sign, effect.at)).collect();
+    let answers: Vec<(i8, Time)> = effects
+        .iter()
+        .filter(|effect| effect.kind == EffectKind::Answered)
+        .map(|effect| (effect.sign, effect.at))
+        .collect();
     assert_eq!(answers, vec![(-1, time(START + 86_400)), (1, time(START + 2 * 86_400))]);
 }

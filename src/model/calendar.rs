@@ -67,9 +67,7 @@ impl CalendarStatus {
     }
 
     pub fn from_name(name: &str) -> Option<CalendarStatus> {
-        [CalendarStatus::Final, CalendarStatus::Provisional]
-            .into_iter()
-            .find(|status| status.name() == name)
+        [CalendarStatus::Final, CalendarStatus::Provisional].into_iter().find(|status| status.name() == name)
     }
 }
 
@@ -101,11 +99,7 @@ impl DayShape {
 
     /// The first second of the day at which `worked` working seconds have passed; `1 <= worked <= working_seconds()`.
     fn second_when(self, worked: u32) -> u32 {
-        if worked <= self.morning() {
-            self.opens + worked
-        } else {
-            self.lunch_to + worked - self.morning()
-        }
+        if worked <= self.morning() { self.opens + worked } else { self.lunch_to + worked - self.morning() }
     }
 }
 
@@ -152,10 +146,7 @@ impl Calendar {
     pub fn status_at(&self, time: Time) -> Option<CalendarStatus> {
         let date = chrono::NaiveDate::from_epoch_days(i32::try_from(MoscowDay::of(time).0).ok()?)?;
         let year = chrono::Datelike::year(&date);
-        self.years
-            .iter()
-            .find(|(covered, _)| i32::from(*covered) == year)
-            .map(|(_, status)| *status)
+        self.years.iter().find(|(covered, _)| i32::from(*covered) == year).map(|(_, status)| *status)
     }
 
     /// `None` when the day is not covered.
@@ -192,10 +183,7 @@ impl Calendar {
 
     /// Working seconds from `from` to `to`, zero when `to` is not later. Both must be covered.
     pub fn working_seconds_between(&self, from: Time, to: Time) -> Option<u32> {
-        Some(
-            self.working_seconds_until(to)?
-                .saturating_sub(self.working_seconds_until(from)?),
-        )
+        Some(self.working_seconds_until(to)?.saturating_sub(self.working_seconds_until(from)?))
     }
 
     /// Moves a deadline that falls on a day off to the end of the nearest working day before or after it; on a working
@@ -209,11 +197,7 @@ impl Calendar {
             return Some(deadline);
         }
         let following = self.days_before[index] as usize;
-        let position = if roll == Roll::Next {
-            following
-        } else {
-            following.checked_sub(1)?
-        };
+        let position = if roll == Roll::Next { following } else { following.checked_sub(1)? };
         self.working_days.get(position).map(|day| day.end())
     }
 

@@ -189,8 +189,9 @@ impl Case {
         if !self.is_open() {
             return None;
         }
-        let first = if self.first_answer_at.is_none() { self.due_first } else { None };
-        match (first, self.due_final) {
+        let first = if self.first_stop().is_none() { self.due_first } else { None };
+        let last = if self.final_stop().is_none() { self.due_final } else { None };
+        match (first, last) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         }

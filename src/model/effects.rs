@@ -46,8 +46,7 @@ fn standing_facts(case: &Case) -> [Option<Effect>; STANDING] {
     let received = if case.received_body == BodyId(0) { case.body } else { case.received_body };
     [
         effect(EffectKind::Registered, registered_at, 0, received),
-        case.first_answer_at
-            .and_then(|at| effect(EffectKind::FirstAnswered, at, elapsed(at), case.first_answer_body)),
+        case.first_answer_at.and_then(|at| effect(EffectKind::FirstAnswered, at, elapsed(at), case.first_answer_body)),
         case.answered_at.and_then(|at| effect(EffectKind::Answered, at, elapsed(at), case.answer_body)),
         case.closed_at.and_then(|at| effect(EffectKind::Closed, at, elapsed(at), case.body)),
         case.first_breach_at.and_then(|at| effect(EffectKind::FirstBreached, at, 0, case.breach_body)),

@@ -170,10 +170,7 @@ impl Policies {
 
     /// The policy of a case; `None` when no policy wants it, and then it has no clocks.
     pub fn first_match(&self, case: &CaseFacts) -> Option<PolicyId> {
-        self.policies
-            .iter()
-            .position(|policy| policy.conditions.hold(case))
-            .map(|index| PolicyId(index as u16))
+        self.policies.iter().position(|policy| policy.conditions.hold(case)).map(|index| PolicyId(index as u16))
     }
 
     /// The name of a policy; `None` for an id of other rules.

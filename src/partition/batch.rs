@@ -118,7 +118,12 @@ impl OpenIntent {
     }
 
     /// One attempt at the one INSERT. On failure the intent stays open and the caller tries the same bytes again.
-    pub async fn write(self, sink: &impl Sink, stream: &StreamId, block: &Bytes) -> Result<Written, (OpenIntent, SinkError)> {
+    pub async fn write(
+        self,
+        sink: &impl Sink,
+        stream: &StreamId,
+        block: &Bytes,
+    ) -> Result<Written, (OpenIntent, SinkError)> {
         match sink.insert_journal(block.clone(), &self.intent.token(stream)).await {
             Ok(()) => Ok(Written { intent: self.intent }),
             Err(error) => Err((self, error)),
@@ -165,7 +170,13 @@ mod tests {
 
     #[test]
     fn foreign_metadata_is_never_guessed_at() {
-        for text in ["v2 end=9", "v1 end=9", "something", "v1 end=3 epoch=1 rules=0 tick=0", "v1 end=9 epoch=1 rules=0 tick=0 x=1"] {
+        for text in [
+            "v2 end=9",
+            "v1 end=9",
+            "something",
+            "v1 end=3 epoch=1 rules=0 tick=0",
+            "v1 end=9 epoch=1 rules=0 tick=0 x=1",
+        ] {
             assert!(Intent::parse(Offset(5), text).is_err(), "{text}");
         }
     }

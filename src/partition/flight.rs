@@ -70,7 +70,11 @@ pub struct Crew<L, S> {
 
 impl<L: OffsetLog, S: Sink> Crew<L, S> {
     /// Flies the whole way. Holding the slot bounds the inserts of the process.
-    pub async fn fly(mut self, cargo: Cargo, _slot: Option<OwnedSemaphorePermit>) -> Result<Option<Written>, FlightError> {
+    pub async fn fly(
+        mut self,
+        cargo: Cargo,
+        _slot: Option<OwnedSemaphorePermit>,
+    ) -> Result<Option<Written>, FlightError> {
         let written = match &cargo.batch {
             None => None,
             Some((intent, block)) => {

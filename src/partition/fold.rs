@@ -242,7 +242,8 @@ impl<R: DeadlineRules> Fold<R> {
         for index in first..chunk.len() {
             let (record, payload) = chunk.record(index);
             let Some(received) = Time::from_unix_millis(record.time) else { continue };
-            if record.is_tombstone || payload.len() > self.limits.max_record_bytes || !wanted.contains(&record.offset.0) {
+            if record.is_tombstone || payload.len() > self.limits.max_record_bytes || !wanted.contains(&record.offset.0)
+            {
                 continue;
             }
             if let Ok(facts) = self.mapper.map(payload, received, &mut slots, &mut self.texts)

@@ -65,9 +65,17 @@ pub enum SinkError {
 
 /// Committed offsets and their metadata, fenced by the group.
 pub trait OffsetLog: Send + Sync + 'static {
-    fn commit(&self, stream: &StreamId, offset: Offset, metadata: &str) -> impl Future<Output = Result<(), CommitError>> + Send;
+    fn commit(
+        &self,
+        stream: &StreamId,
+        offset: Offset,
+        metadata: &str,
+    ) -> impl Future<Output = Result<(), CommitError>> + Send;
     /// The committed offset and metadata, `None` when there is none.
-    fn committed(&self, stream: &StreamId) -> impl Future<Output = Result<Option<(Offset, String)>, CommitError>> + Send;
+    fn committed(
+        &self,
+        stream: &StreamId,
+    ) -> impl Future<Output = Result<Option<(Offset, String)>, CommitError>> + Send;
 }
 
 /// The cases of a partition below an offset.
@@ -140,7 +148,11 @@ pub trait Sink: Send + Sync + 'static {
         below: Offset,
     ) -> impl Future<Output = Result<Vec<Case>, SinkError>> + Send;
     /// The newest effect below the offset.
-    fn stream_time(&self, stream: &StreamId, below: Offset) -> impl Future<Output = Result<Option<Time>, SinkError>> + Send;
+    fn stream_time(
+        &self,
+        stream: &StreamId,
+        below: Offset,
+    ) -> impl Future<Output = Result<Option<Time>, SinkError>> + Send;
     /// The windows at or after the horizon of their length, summed over the journal below the offset.
     fn restore_windows(
         &self,

@@ -65,7 +65,9 @@ pub enum Refusal {
          pipeline file and use a new consumer group"
     )]
     LogTruncated { wanted: Offset, high: Offset },
-    #[error("{0}. Either run the version that wrote it, or commit the offset without metadata after checking the journal by hand")]
+    #[error(
+        "{0}. Either run the version that wrote it, or commit the offset without metadata after checking the journal by hand"
+    )]
     UnknownIntent(#[from] BadIntent),
     #[error(
         "the open intent belongs to stream epoch {found}, the pipeline file says {expected}. Either set the epoch back to let the intent \
@@ -75,7 +77,12 @@ pub enum Refusal {
 }
 
 /// The decision table. `journal_end` is the offset after the last journal row, `None` for an empty journal.
-pub fn decide(log: &LogView, journal_end: Option<Offset>, epoch: StreamEpoch, consent: Consent) -> Result<Action, Refusal> {
+pub fn decide(
+    log: &LogView,
+    journal_end: Option<Offset>,
+    epoch: StreamEpoch,
+    consent: Consent,
+) -> Result<Action, Refusal> {
     let Some((committed, metadata)) = &log.committed else {
         return match journal_end {
             None => Ok(Action::Run { from: log.low }),
@@ -173,7 +180,10 @@ mod tests {
     fn offsets_reset_behind_our_back_stop_the_partition_unless_told_to_resume() {
         let expected = Refusal::BehindJournal { committed: Offset(100), journal_end: Offset(300) };
         assert_eq!(decide(&log(Some(100), ""), Some(Offset(300)), EPOCH, NONE), Err(expected));
-        assert_eq!(decide(&log(Some(100), ""), Some(Offset(300)), EPOCH, RESUME), Ok(Action::Run { from: Offset(300) }));
+        assert_eq!(
+            decide(&log(Some(100), ""), Some(Offset(300)), EPOCH, RESUME),
+            Ok(Action::Run { from: Offset(300) })
+        );
     }
 
     #[test]

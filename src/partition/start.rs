@@ -3,6 +3,7 @@
 //! journal's rows, because another process may have written them under other rules.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tracing::{info, warn};
@@ -14,7 +15,7 @@ use crate::model::ids::Offset;
 use crate::partition::batch::{Intent, Written, resume};
 use crate::partition::flight::{FlightError, pause};
 use crate::partition::fold::Progress;
-use crate::partition::ports::{OffsetLog, Sink, SinkError};
+use crate::partition::ports::{OffsetLog, Sink, SinkError, StreamId};
 use crate::partition::recovery::{Action, decide};
 use crate::partition::restore::restore;
 use crate::partition::status::Phase;
@@ -29,7 +30,7 @@ where
     /// Brings the partition to the point where it can run; gives the offset to read from.
     pub(super) async fn recover(&mut self) -> Result<Offset, WorkerEnd> {
         self.status.send_modify(|status| status.phase = Phase::Restoring);
-        let last = self.patiently(async |w| w.sink.last_offset(&w.a.stream).await).await?;
+        let last = self.patiently(|sink, stream| async move { sink.last_offset(&stream).await }).await?;
         let action = decide(&self.a.log_view, last.map(Offset::next), self.a.stream_epoch, self.a.consent)
             .map_err(|refusal| WorkerEnd::Stopped(refusal.to_string()))?;
         match action {
@@ -39,7 +40,7 @@ where
             }
             Action::RunAfterGap { gap } => {
                 warn!(partition = %self.a.stream, %gap, "the range is accepted as lost");
-                self.patiently(async |w| w.sink.accept_gap(&w.a.stream, gap).await).await?;
+                self.patiently(|sink, stream| async move { sink.accept_gap(&stream, gap).await }).await?;
                 self.restore_below(gap.end).await?;
                 Ok(gap.end)
             }
@@ -70,10 +71,10 @@ where
     async fn replay(&mut self, intent: Intent) -> Result<(), WorkerEnd> {
         self.status.send_modify(|status| status.phase = Phase::Replaying);
         let range = intent.range;
-        let there = self.patiently(async |w| w.sink.rows_in(&w.a.stream, range).await).await?;
+        let there = self.patiently(|sink, stream| async move { sink.rows_in(&stream, range).await }).await?;
         info!(partition = %self.a.stream, %range, there, "an open intent is finished first");
         let written = if there > 0 {
-            let rows = self.patiently(async |w| w.sink.applied_rows(&w.a.stream, range).await).await?;
+            let rows = self.patiently(|sink, stream| async move { sink.applied_rows(&stream, range).await }).await?;
             let now = wall_clock();
             for row in &rows {
                 self.fold.fold_row(row, now);
@@ -116,7 +117,7 @@ where
             FlightError::Refused(problem) => WorkerEnd::Failed(problem),
         })?;
         // a frozen former owner may have been faster with other rules: the rows in the journal are the truth
-        let rows = self.patiently(async |w| w.sink.applied_rows(&w.a.stream, range).await).await?;
+        let rows = self.patiently(|sink, stream| async move { sink.applied_rows(&stream, range).await }).await?;
         let latest: std::collections::HashMap<_, _> = rows.iter().map(|row| (row.case.key, row.case)).collect();
         let agrees = rows.len() as u64 == computed.applied
             && latest.iter().all(|(key, case)| self.fold.case(*key) == Some(case));
@@ -137,9 +138,14 @@ where
                 Progress::NeedsCases(index) => {
                     let keys = self.fold.missing_cases(chunk, index, wanted.clone());
                     let below = intent.range.begin;
-                    let cases = self.patiently(async |w| w.sink.load_cases(&w.a.stream, &keys, below).await).await?;
+                    let wanted_keys = &keys;
+                    let cases = self
+                        .patiently(|sink, stream| async move { sink.load_cases(&stream, wanted_keys, below).await })
+                        .await?;
                     if cases.len() < keys.len() {
-                        return Err(WorkerEnd::Stopped("a case that was in the journal is gone: the journal was cut".to_owned()));
+                        return Err(WorkerEnd::Stopped(
+                            "a case that was in the journal is gone: the journal was cut".to_owned(),
+                        ));
                     }
                     for case in cases {
                         self.fold.cases.insert(case);
@@ -159,13 +165,13 @@ where
     }
 
     /// Asks the sink until it answers; gives up when told to stop or when the answer can only be no.
-    pub(super) async fn patiently<T, F>(&mut self, mut ask: F) -> Result<T, WorkerEnd>
+    pub(super) async fn patiently<T, F>(&mut self, ask: impl Fn(Arc<S>, StreamId) -> F) -> Result<T, WorkerEnd>
     where
-        F: AsyncFnMut(&Self) -> Result<T, SinkError>,
+        F: Future<Output = Result<T, SinkError>> + Send,
     {
         let mut attempt = 0;
         loop {
-            match ask(&*self).await {
+            match ask(self.sink.clone(), self.a.stream.clone()).await {
                 Ok(answer) => {
                     self.trouble.send_replace(None);
                     return Ok(answer);
@@ -175,19 +181,13 @@ where
         }
     }
 
-    fn judge<'w>(
-        &'w mut self,
-        error: SinkError,
-        attempt: &'w mut u32,
-    ) -> impl Future<Output = Result<(), WorkerEnd>> + Send + 'w {
-        async move {
-            match error {
-                SinkError::Refused(problem) => Err(WorkerEnd::Failed(problem)),
-                SinkError::Unavailable(problem) => {
-                    warn!(partition = %self.a.stream, attempt = *attempt, problem, "will be asked again");
-                    self.status.send_modify(|status| status.trouble = Some(problem));
-                    pause(&mut self.stop, self.a.backoff, attempt).await.map_err(|_| WorkerEnd::Drained)
-                }
+    async fn judge(&mut self, error: SinkError, attempt: &mut u32) -> Result<(), WorkerEnd> {
+        match error {
+            SinkError::Refused(problem) => Err(WorkerEnd::Failed(problem)),
+            SinkError::Unavailable(problem) => {
+                warn!(partition = %self.a.stream, attempt = *attempt, problem, "will be asked again");
+                self.status.send_modify(|status| status.trouble = Some(problem));
+                pause(&mut self.stop, self.a.backoff, attempt).await.map_err(|_| WorkerEnd::Drained)
             }
         }
     }

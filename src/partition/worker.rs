@@ -189,7 +189,8 @@ where
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut slot_wait: Option<SlotWait> = None;
         loop {
-            if let Stop::DrainUntil(deadline) = *self.stop.borrow() {
+            let stop = *self.stop.borrow();
+            if let Stop::DrainUntil(deadline) = stop {
                 return self.drain(deadline).await;
             }
             if self.is_due() && slot_wait.is_none() {
@@ -267,7 +268,10 @@ where
                 }
                 Progress::NeedsCases(index) => {
                     let keys = self.fold.missing_cases(&chunk, index, self.next.0..u64::MAX);
-                    let cases = self.patiently(async |w| w.sink.load_cases(&w.a.stream, &keys, w.begin).await).await?;
+                    let (wanted_keys, below) = (&keys, self.next);
+                    let cases = self
+                        .patiently(|sink, stream| async move { sink.load_cases(&stream, wanted_keys, below).await })
+                        .await?;
                     let found: std::collections::HashSet<_> = cases.iter().map(|case| case.key).collect();
                     for case in cases {
                         self.fold.cases.insert(case);
@@ -294,7 +298,8 @@ where
     fn hold(&mut self, chunk: &Chunk) {
         if self.fold.rows() == 0 {
             // every record of it was accounted before
-            let _ = self.commands.send(Command::Refund { epoch: self.a.epoch, records: chunk.len(), bytes: chunk.bytes() });
+            let _ =
+                self.commands.send(Command::Refund { epoch: self.a.epoch, records: chunk.len(), bytes: chunk.bytes() });
             return;
         }
         self.held.0 += chunk.len();
@@ -349,7 +354,15 @@ where
         rows
     }
 
-    fn launch(&mut self, cargo: Cargo, slot: Option<OwnedSemaphorePermit>, records: usize, bytes: usize, tally: Tally, is_batch: bool) {
+    fn launch(
+        &mut self,
+        cargo: Cargo,
+        slot: Option<OwnedSemaphorePermit>,
+        records: usize,
+        bytes: usize,
+        tally: Tally,
+        is_batch: bool,
+    ) {
         let end = cargo.below;
         let crew = self.crew();
         let handle = tokio::spawn(crew.fly(cargo, slot));
@@ -367,7 +380,10 @@ where
         }
     }
 
-    fn landed(&mut self, result: Result<Result<Option<Written>, FlightError>, tokio::task::JoinError>) -> Result<(), WorkerEnd> {
+    fn landed(
+        &mut self,
+        result: Result<Result<Option<Written>, FlightError>, tokio::task::JoinError>,
+    ) -> Result<(), WorkerEnd> {
         let Some(flight) = self.flight.take() else { return Ok(()) };
         match result {
             Ok(Ok(written)) => {

@@ -54,11 +54,7 @@ impl CsvRows {
         start.set_position(bom as u64);
         // The last row ends with a line end too, so that the line of each row can be told from where the next one begins.
         let input = Box::new(start.chain(input).chain(&b"\n"[..]));
-        let limited = Limited {
-            input,
-            taken: 0,
-            limit: source.max_record_bytes as u64,
-        };
+        let limited = Limited { input, taken: 0, limit: source.max_record_bytes as u64 };
         let reader = csv::ReaderBuilder::new()
             .delimiter(delimiter)
             .terminator(csv::Terminator::Any(b'\n')) // CR is cut below; the crate miscounts lines that end with CR LF
@@ -114,12 +110,8 @@ impl CsvRows {
             prefix.push(b':');
             self.prefixes.push(prefix);
         }
-        self.keys = self
-            .source
-            .key_columns
-            .iter()
-            .filter_map(|key| self.header.iter().position(|name| name == key))
-            .collect();
+        self.keys =
+            self.source.key_columns.iter().filter_map(|key| self.header.iter().position(|name| name == key)).collect();
         if self.keys.is_empty() {
             let wanted = self.source.key_columns.join(" or ");
             let hint = did_you_mean(&wanted, self.header.iter().map(String::as_str));
@@ -166,8 +158,7 @@ impl CsvRows {
                         "look for a quotation mark that opens in this row and is never closed",
                     )
                 } else {
-                    self.source
-                        .error(line, format!("cannot be read further: {error}"), "check the file")
+                    self.source.error(line, format!("cannot be read further: {error}"), "check the file")
                 }))
             }
         }
@@ -216,11 +207,7 @@ impl CsvRows {
         row.payload.clear();
         let mut is_header = true;
         for (index, cell) in self.cells.iter().take(width).enumerate() {
-            let cell = if index + 1 == self.cells.len() {
-                without_cr(cell)
-            } else {
-                cell
-            };
+            let cell = if index + 1 == self.cells.len() { without_cr(cell) } else { cell };
             let text = decode(self.encoding, cell).ok_or_else(|| not_utf8(&self.source, line))?;
             is_header &= text.trim() == self.header[index];
             row.payload.push(if index == 0 { b'{' } else { b',' });
@@ -287,18 +274,12 @@ fn delimiter_of(head: &[u8]) -> u8 {
         match byte {
             b'"' => quoted = !quoted,
             b'\n' if !quoted => break,
-            byte if !quoted => counts
-                .iter_mut()
-                .filter(|(_, mark)| mark == byte)
-                .for_each(|(count, _)| *count += 1),
+            byte if !quoted => counts.iter_mut().filter(|(_, mark)| mark == byte).for_each(|(count, _)| *count += 1),
             _ => {}
         }
     }
     // Of equal counts the last wins: `;`, the mark of exports made in Russia.
-    counts
-        .iter()
-        .max_by_key(|(count, _)| *count)
-        .map_or(b';', |(_, mark)| *mark)
+    counts.iter().max_by_key(|(count, _)| *count).map_or(b';', |(_, mark)| *mark)
 }
 
 /// `text` as a JSON string.

@@ -19,14 +19,7 @@ pub struct JsonRows {
 impl JsonRows {
     pub fn new(source: Source, input: Box<dyn Read + Send>) -> JsonRows {
         let input = BufReader::with_capacity(64 * 1024, input);
-        JsonRows {
-            source,
-            input,
-            line: 0,
-            bytes: 0,
-            buffer: Vec::new(),
-            ended: false,
-        }
+        JsonRows { source, input, line: 0, bytes: 0, buffer: Vec::new(), ended: false }
     }
 
     pub fn read(&mut self, row: &mut Row) -> Option<Result<(), RowError>> {
@@ -47,11 +40,7 @@ impl JsonRows {
             if !whole && self.buffer.len() as u64 == limit {
                 return Some(Err(self.skip_long_line()));
             }
-            let text = self
-                .buffer
-                .strip_prefix(b"\xef\xbb\xbf")
-                .filter(|_| self.line == 1)
-                .unwrap_or(&self.buffer);
+            let text = self.buffer.strip_prefix(b"\xef\xbb\xbf").filter(|_| self.line == 1).unwrap_or(&self.buffer);
             if text.trim_ascii().is_empty() {
                 continue;
             }
@@ -65,13 +54,10 @@ impl JsonRows {
         row.payload.clear();
         let value: Value = serde_json::from_slice(text).map_err(|error| {
             let problem = format!("is not JSON (column {})", error.column());
-            self.source
-                .error(self.line, problem, "each line must be one JSON object in UTF-8")
+            self.source.error(self.line, problem, "each line must be one JSON object in UTF-8")
         })?;
         if !value.is_object() {
-            return Err(self
-                .source
-                .error(self.line, "is not an object", "each line must be one JSON object"));
+            return Err(self.source.error(self.line, "is not an object", "each line must be one JSON object"));
         }
         let key = self.source.key_columns.iter().find_map(|path| {
             let text = match lookup(&value, path)? {
@@ -81,8 +67,7 @@ impl JsonRows {
             };
             self.source.is_key(&text).then_some(text)
         });
-        row.key
-            .extend_from_slice(key.ok_or_else(|| self.source.no_key(self.line))?.as_bytes());
+        row.key.extend_from_slice(key.ok_or_else(|| self.source.no_key(self.line))?.as_bytes());
         row.payload.extend_from_slice(text);
         Ok(())
     }
@@ -113,8 +98,7 @@ impl JsonRows {
 
     fn end_with(&mut self, error: &std::io::Error) -> RowError {
         self.ended = true;
-        self.source
-            .error(self.line, format!("cannot be read further: {error}"), "check the file")
+        self.source.error(self.line, format!("cannot be read further: {error}"), "check the file")
     }
 
     pub fn bytes_done(&self) -> u64 {

@@ -70,17 +70,10 @@ impl TableReader {
             remedy: remedy.to_owned(),
         };
         let kind = FileKind::of(path).ok_or_else(|| {
-            refuse(
-                "the kind of this file is not known".to_owned(),
-                "name it .csv, .tsv, .txt, .jsonl or .ndjson",
-            )
+            refuse("the kind of this file is not known".to_owned(), "name it .csv, .tsv, .txt, .jsonl or .ndjson")
         })?;
-        let file = File::open(path).map_err(|error| {
-            refuse(
-                format!("cannot be opened: {error}"),
-                "check the path and the permissions",
-            )
-        })?;
+        let file = File::open(path)
+            .map_err(|error| refuse(format!("cannot be opened: {error}"), "check the path and the permissions"))?;
         TableReader::from_input(&name, kind, Box::new(file), pipeline, max_record_bytes)
     }
 
@@ -133,12 +126,7 @@ struct Source {
 
 impl Source {
     fn error(&self, line: u64, problem: impl Into<String>, remedy: impl Into<String>) -> RowError {
-        RowError {
-            file: self.file.clone(),
-            line,
-            problem: problem.into(),
-            remedy: remedy.into(),
-        }
+        RowError { file: self.file.clone(), line, problem: problem.into(), remedy: remedy.into() }
     }
 
     fn is_key(&self, value: &str) -> bool {
@@ -147,11 +135,7 @@ impl Source {
 
     fn no_key(&self, line: u64) -> RowError {
         let columns = self.key_columns.join(" or ");
-        self.error(
-            line,
-            format!("has no value in {columns}"),
-            "every row needs the number of its case there",
-        )
+        self.error(line, format!("has no value in {columns}"), "every row needs the number of its case there")
     }
 }
 

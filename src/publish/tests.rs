@@ -66,10 +66,8 @@ fn csv(bytes: &[u8]) -> Vec<String> {
 }
 
 const EXPORT: &str = "Номер;Факт\n1;\"Яма; \"\"глубокая\"\"\nна дороге\"\n2;Снег\n";
-const EXPORT_ROWS: [&str; 2] = [
-    "2 1 {\"Номер\":\"1\",\"Факт\":\"Яма; \\\"глубокая\\\"\\nна дороге\"}",
-    "4 2 {\"Номер\":\"2\",\"Факт\":\"Снег\"}",
-];
+const EXPORT_ROWS: [&str; 2] =
+    ["2 1 {\"Номер\":\"1\",\"Факт\":\"Яма; \\\"глубокая\\\"\\nна дороге\"}", "4 2 {\"Номер\":\"2\",\"Факт\":\"Снег\"}"];
 
 #[test]
 fn a_table_is_read_in_utf8_with_and_without_bom_and_in_windows_1251() {
@@ -84,20 +82,11 @@ fn a_table_is_read_in_utf8_with_and_without_bom_and_in_windows_1251() {
 
 #[test]
 fn the_delimiter_is_the_one_the_header_has_most_of() {
-    assert_eq!(
-        csv("Номер,Факт\n1,а;б\n".as_bytes()),
-        ["2 1 {\"Номер\":\"1\",\"Факт\":\"а;б\"}"]
-    );
-    assert_eq!(
-        csv("Номер\tФакт, один\n1\tа\n".as_bytes()),
-        ["2 1 {\"Номер\":\"1\",\"Факт, один\":\"а\"}"]
-    );
+    assert_eq!(csv("Номер,Факт\n1,а;б\n".as_bytes()), ["2 1 {\"Номер\":\"1\",\"Факт\":\"а;б\"}"]);
+    assert_eq!(csv("Номер\tФакт, один\n1\tа\n".as_bytes()), ["2 1 {\"Номер\":\"1\",\"Факт, один\":\"а\"}"]);
     let mut fixed = pipeline("Номер");
-    fixed.table = Some(TableLayout {
-        delimiter: Delimiter::Comma,
-        encoding: Encoding::Utf8,
-        key: "Номер".to_owned(),
-    });
+    fixed.table =
+        Some(TableLayout { delimiter: Delimiter::Comma, encoding: Encoding::Utf8, key: "Номер".to_owned() });
     let rows = rows_of(FileKind::Csv, "Номер,\"а;б;в\"\n1,x\n".as_bytes(), &fixed, 1000);
     assert_eq!(rows, ["2 1 {\"Номер\":\"1\",\"а;б;в\":\"x\"}"]);
 }
@@ -132,11 +121,7 @@ fn an_open_quotation_mark_does_not_fill_the_memory() {
     text.push_str(&"3;в\n".repeat(1_000_000));
     let rows = rows_of(FileKind::Csv, text.as_bytes(), &pipeline("Номер"), 100_000);
     assert_eq!(rows.len(), 2);
-    assert!(
-        rows[1].starts_with("f:3: the row is longer than 100000 bytes"),
-        "{}",
-        rows[1]
-    );
+    assert!(rows[1].starts_with("f:3: the row is longer than 100000 bytes"), "{}", rows[1]);
 }
 
 #[test]
@@ -167,26 +152,15 @@ fn json_lines_are_sent_as_they_are() {
             "7 b {\"id\":\"b\"}",
         ]
     );
-    let nested = rows_of(
-        FileKind::JsonLines,
-        b"{\"case\":{\"id\":5}}\n",
-        &pipeline("case.id"),
-        1000,
-    );
+    let nested = rows_of(FileKind::JsonLines, b"{\"case\":{\"id\":5}}\n", &pipeline("case.id"), 1000);
     assert_eq!(nested, ["1 5 {\"case\":{\"id\":5}}"]);
 }
 
 #[test]
 fn a_line_that_is_too_long_is_skipped() {
-    let text = format!(
-        "{{\"id\":1}}\n{{\"id\":2,\"x\":\"{}\"}}\n{{\"id\":3}}\n",
-        "y".repeat(200_000)
-    );
+    let text = format!("{{\"id\":1}}\n{{\"id\":2,\"x\":\"{}\"}}\n{{\"id\":3}}\n", "y".repeat(200_000));
     let rows = rows_of(FileKind::JsonLines, text.as_bytes(), &pipeline("id"), 100);
     assert_eq!(rows.len(), 3);
-    assert_eq!(
-        (rows[0].as_str(), rows[2].as_str()),
-        ("1 1 {\"id\":1}", "3 3 {\"id\":3}")
-    );
+    assert_eq!((rows[0].as_str(), rows[2].as_str()), ("1 1 {\"id\":1}", "3 3 {\"id\":3}"));
     assert!(rows[1].starts_with("f:2: the line is longer than 100 bytes"));
 }

@@ -13,10 +13,9 @@ use clickhouse::{Client, Compression};
 use crate::config::settings;
 use crate::enrich::names::NameLists;
 use crate::model::case::Case;
-use crate::model::case::{BlockId, BodyId, TerritoryId};
 use crate::model::ids::{CaseKey, Offset, OffsetRange};
 use crate::model::time::Time;
-use crate::model::windows::{WindowKey, WindowUnit, WindowValue};
+use crate::model::windows::{Retention, WindowKey, WindowUnit, WindowValue};
 use crate::partition::ports::{JournalFold, ProjectionRows, RestoredCases, Sink, SinkError, StreamId};
 use crate::sink::case_rows::{CASE_COLUMNS, CaseRow, EffectRow, ROW_VERSION};
 use crate::sink::errors::classify;
@@ -39,6 +38,7 @@ const OPEN: &str = "status NOT IN ('answered', 'closed', 'rejected', 'deferred',
 pub struct ClickHouse {
     client: Client,
     names: Arc<NameLists>,
+    retention: Retention,
     request_timeout: Duration,
 }
 
@@ -54,8 +54,8 @@ pub fn client(settings: &settings::ClickHouse) -> Client {
 }
 
 impl ClickHouse {
-    pub fn new(settings: &settings::ClickHouse, names: Arc<NameLists>) -> ClickHouse {
-        ClickHouse { client: client(settings), names, request_timeout: settings.request_timeout }
+    pub fn new(settings: &settings::ClickHouse, names: Arc<NameLists>, retention: Retention) -> ClickHouse {
+        ClickHouse { client: client(settings), names, retention, request_timeout: settings.request_timeout }
     }
 
     pub fn client(&self) -> &Client {
@@ -88,6 +88,14 @@ impl ClickHouse {
         self.client.query(sql).param("topic", &*stream.topic).param("partition", stream.partition.0)
     }
 
+    /// A query over the effects of the rows below an offset.
+    fn counted(&self, sql: &str, stream: &StreamId, below: Offset) -> clickhouse::query::Query {
+        self.query(sql, stream)
+            .param("below", below.0)
+            .param("minute_keep", self.retention.minute)
+            .param("hour_keep", self.retention.hour)
+    }
+
     async fn cases(&self, query: clickhouse::query::Query) -> Result<Vec<Case>, SinkError> {
         let names = self.names.clone();
         self.within(async move {
@@ -109,14 +117,22 @@ impl Sink for ClickHouse {
         self.insert("events", block, Some(token)).await
     }
 
-    async fn write_projections(&self, stream: &StreamId, rows: &ProjectionRows, below: Offset) -> Result<(), SinkError> {
+    async fn write_projections(
+        &self,
+        stream: &StreamId,
+        rows: &ProjectionRows,
+        below: Offset,
+    ) -> Result<(), SinkError> {
         let blocks = window_rows::blocks(stream, rows, below, &self.names);
         for (table, block) in blocks {
             self.insert(table, Bytes::from(block), None).await?;
         }
-        for chunk in rows.cold.chunks(window_sql::MAX_RECOUNT) {
-            for sql in window_sql::recount_sql(chunk) {
-                self.within(self.query(&sql, stream).param("below", below.0).execute()).await?;
+        for chunk in rows.cold.chunks(window_sql::RECOUNT_CHUNK) {
+            let units: Vec<u8> = chunk.iter().map(|(unit, _)| *unit as u8).collect();
+            let starts: Vec<u32> = chunk.iter().map(|(_, start)| *start).collect();
+            for sql in window_sql::recount_windows_sql() {
+                let query = self.counted(&sql, stream, below).param("units", &units).param("starts", &starts);
+                self.within(query.execute()).await?;
             }
         }
         Ok(())
@@ -173,12 +189,8 @@ impl Sink for ClickHouse {
     }
 
     async fn stream_time(&self, stream: &StreamId, below: Offset) -> Result<Option<Time>, SinkError> {
-        let sql = format!(
-            "SELECT toUnixTimestamp(max(effect.at)) FROM events ARRAY JOIN effects AS effect \
-             WHERE {OF_STREAM} AND kafka_offset < {} AND effect.at <= toDateTime(sealed_at) + 86400",
-            below.0
-        );
-        let seconds = self.within(self.query(&sql, stream).fetch_one::<u32>()).await?;
+        let query = self.query(&window_sql::stream_time_sql(), stream).param("below", below.0);
+        let seconds = self.within(query.fetch_one::<u32>()).await?;
         Ok(Time::from_unix_seconds(i64::from(seconds)))
     }
 
@@ -188,14 +200,16 @@ impl Sink for ClickHouse {
         below: Offset,
         horizons: [(WindowUnit, u32); 3],
     ) -> Result<Vec<(WindowKey, WindowValue)>, SinkError> {
-        let sql = window_sql::restore_sql(horizons);
-        let query = self.query(&sql, stream).param("below", below.0);
+        let mut query = self.counted(&window_sql::restore_windows_sql(), stream, below);
+        for (unit, start) in horizons {
+            query = query.param(&format!("{}_start", unit.name()), start);
+        }
         let names = self.names.clone();
         self.within(async move {
-            let mut rows = query.fetch::<window_rows::WindowRow>()?;
+            let mut rows = query.fetch::<window_sql::WindowRow>()?;
             let mut windows = Vec::new();
             while let Some(row) = rows.next().await? {
-                windows.extend(row.into_window(&names));
+                windows.extend(window_rows::read_window(&row, &names));
             }
             Ok(windows)
         })
@@ -208,7 +222,9 @@ impl Sink for ClickHouse {
              ORDER BY kafka_offset, item",
             range.begin, range.end
         );
-        let cases = self.cases(self.query(&format!("SELECT {ROW_VERSION} AS version, {CASE_COLUMNS} {filter}"), stream)).await?;
+        let cases = self
+            .cases(self.query(&format!("SELECT {ROW_VERSION} AS version, {CASE_COLUMNS} {filter}"), stream))
+            .await?;
         let effects = format!("SELECT effects, previous_block, previous_territory {filter}");
         let effects = self.within(self.query(&effects, stream).fetch_all::<EffectRow>()).await?;
         if cases.len() != effects.len() {
@@ -222,13 +238,4 @@ impl Sink for ClickHouse {
                    VALUES ({topic:String}, {partition:UInt16}, {begin:UInt64}, {end:UInt64}, 'accepted with --accept-gap')";
         self.within(self.query(sql, stream).param("begin", range.begin.0).param("end", range.end.0).execute()).await
     }
-}
-
-/// Dimensions by name, for rows that come back as text.
-pub fn dimensions(names: &NameLists, block: &str, territory: &str, body: &str) -> (BlockId, TerritoryId, BodyId) {
-    (
-        BlockId(names.blocks.number(block) as u8),
-        TerritoryId(names.territories.number(territory)),
-        BodyId(names.bodies.number(body)),
-    )
 }

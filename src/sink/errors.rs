@@ -7,8 +7,7 @@ use clickhouse::error::Error;
 use crate::partition::ports::SinkError;
 
 /// Server exceptions that no repetition cures: schema, syntax, access, data that does not fit.
-const FINAL_CODES: [u32; 21] =
-    [6, 10, 16, 20, 26, 27, 36, 44, 46, 47, 50, 53, 60, 62, 70, 81, 115, 117, 192, 497, 516];
+const FINAL_CODES: [u32; 21] = [6, 10, 16, 20, 26, 27, 36, 44, 46, 47, 50, 53, 60, 62, 70, 81, 115, 117, 192, 497, 516];
 
 /// The number in `Code: 252. DB::Exception: …`.
 pub fn exception_code(text: &str) -> Option<u32> {

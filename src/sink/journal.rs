@@ -279,7 +279,8 @@ impl EffectColumns {
 
     fn write(&mut self, out: &mut BlockWriter) {
         let kind = enum_type(EffectKind::ALL, EffectKind::name, EffectKind::code, false);
-        let row = format!("Array(Tuple(kind {kind}, at {DATETIME}, sign Int8, value Int32, body String, day_only Bool))");
+        let row =
+            format!("Array(Tuple(kind {kind}, at {DATETIME}, sign Int8, value Int32, body String, day_only Bool))");
         let parts: &mut [&mut dyn crate::sink::native::Flat] =
             &mut [&mut self.kind, &mut self.at, &mut self.sign, &mut self.value, &mut self.body, &mut self.day_only];
         out.array("effects", &row, &mut self.ends, parts);

@@ -52,39 +52,22 @@ const DEDUPLICATION_FLOOR: u64 = 1000;
 const DEDUPLICATED: &[&str] = &["events", "cases", "dead_letters"];
 
 /// Views that fill tables; without one of them its table silently stops growing.
-const FILLING_VIEWS: &[&str] = &[
-    "cases_from_events",
-    "dead_letters_from_events",
-    "backlog_marks_from_backlog",
-];
+const FILLING_VIEWS: &[&str] = &["cases_from_events", "dead_letters_from_events", "backlog_marks_from_backlog"];
 
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
     #[error("ClickHouse, {what}: {source}")]
-    ClickHouse {
-        what: String,
-        source: clickhouse::error::Error,
-    },
+    ClickHouse { what: String, source: clickhouse::error::Error },
     #[error(
         "migration {name} was applied to database `{database}` with other content ({recorded}) than this binary has \
          ({embedded}); restore the file schemas/clickhouse/{name}.sql and put the change into a new migration"
     )]
-    Changed {
-        database: String,
-        name: String,
-        recorded: String,
-        embedded: String,
-    },
+    Changed { database: String, name: String, recorded: String, embedded: String },
     #[error(
         "database `{database}` has migration {number} ({name}), this binary knows only up to {newest}; \
          use a newer tsur, or another database"
     )]
-    Newer {
-        database: String,
-        number: u16,
-        name: String,
-        newest: u16,
-    },
+    Newer { database: String, number: u16, name: String, newest: u16 },
     #[error("database `{database}` lacks {missing}; run `tsur migrate`")]
     NotApplied { database: String, missing: String },
     #[error(
@@ -92,12 +75,7 @@ pub enum MigrationError {
          that is sent again after a crash would be counted twice; run: \
          ALTER TABLE {database}.{table} MODIFY SETTING {setting} = 10000"
     )]
-    NoDeduplication {
-        database: String,
-        table: String,
-        window: u64,
-        setting: &'static str,
-    },
+    NoDeduplication { database: String, table: String, window: u64, setting: &'static str },
     #[error(
         "database `{database}` has no {what}; it was dropped after `tsur migrate`. Drop the database and rebuild it, or create it again from schemas/clickhouse/"
     )]
@@ -155,11 +133,7 @@ pub async fn apply(client: &Client, database: &str) -> Result<Vec<Applied>, Migr
 pub async fn apply_all(client: &Client, database: &str, all: &[Migration]) -> Result<Vec<Applied>, MigrationError> {
     create_database(client, database).await?;
     let client = client.clone().with_database(database);
-    client
-        .query_raw(RECORDS)
-        .execute()
-        .await
-        .map_err(failed("table schema_migrations"))?;
+    client.query_raw(RECORDS).execute().await.map_err(failed("table schema_migrations"))?;
     let recorded = recorded(&client).await?;
     check(database, all, &recorded)?;
 
@@ -169,11 +143,7 @@ pub async fn apply_all(client: &Client, database: &str, all: &[Migration]) -> Re
         if is_new {
             run(&client, migration).await?;
         }
-        applied.push(Applied {
-            number: migration.number,
-            name: migration.name,
-            is_new,
-        });
+        applied.push(Applied { number: migration.number, name: migration.name, is_new });
     }
     Ok(applied)
 }
@@ -194,11 +164,7 @@ async fn create_database(client: &Client, database: &str) -> Result<(), Migratio
     if there == 0 {
         // Atomic: CREATE OR REPLACE needs it, and where it is not the default nothing else would say so
         let create = format!("CREATE DATABASE IF NOT EXISTS `{database}` ENGINE = Atomic");
-        client
-            .query_raw(&create)
-            .execute()
-            .await
-            .map_err(failed(format!("database `{database}`")))?;
+        client.query_raw(&create).execute().await.map_err(failed(format!("database `{database}`")))?;
     }
     Ok(())
 }
@@ -269,24 +235,15 @@ pub async fn verify(client: &Client, database: &str) -> Result<(), MigrationErro
         .collect();
     if !missing.is_empty() {
         let missing = format!("migration {}", missing.join(", "));
-        return Err(MigrationError::NotApplied {
-            database: database.to_owned(),
-            missing,
-        });
+        return Err(MigrationError::NotApplied { database: database.to_owned(), missing });
     }
     if let Some(view) = FILLING_VIEWS.iter().find(|view| has(view).is_none()) {
         let what = format!("materialized view {view}");
-        return Err(MigrationError::Dropped {
-            database: database.to_owned(),
-            what,
-        });
+        return Err(MigrationError::Dropped { database: database.to_owned(), what });
     }
     for name in DEDUPLICATED {
         let Some(table) = has(name) else {
-            return Err(MigrationError::Dropped {
-                database: database.to_owned(),
-                what: format!("table {name}"),
-            });
+            return Err(MigrationError::Dropped { database: database.to_owned(), what: format!("table {name}") });
         };
         let (window, setting) = if table.engine.starts_with("Replicated") {
             (table.replicated_window, "replicated_deduplication_window")
@@ -295,12 +252,7 @@ pub async fn verify(client: &Client, database: &str) -> Result<(), MigrationErro
         };
         if window < DEDUPLICATION_FLOOR {
             let (database, table) = (database.to_owned(), (*name).to_owned());
-            return Err(MigrationError::NoDeduplication {
-                database,
-                table,
-                window,
-                setting,
-            });
+            return Err(MigrationError::NoDeduplication { database, table, window, setting });
         }
     }
     Ok(())

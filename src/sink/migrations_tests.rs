@@ -4,11 +4,7 @@ use crate::model::words::*;
 /// The text of an `Enum8` that a words list must have in the tables.
 fn enum8(words: impl Iterator<Item = (&'static str, u8)>, has_empty: bool) -> String {
     let empty = has_empty.then_some(("", 0));
-    let parts: Vec<String> = empty
-        .into_iter()
-        .chain(words)
-        .map(|(name, code)| format!("'{name}' = {code}"))
-        .collect();
+    let parts: Vec<String> = empty.into_iter().chain(words).map(|(name, code)| format!("'{name}' = {code}")).collect();
     format!("Enum8({})", parts.join(", "))
 }
 
@@ -53,10 +49,7 @@ fn the_enums_of_the_tables_are_the_words_of_the_model() {
         }
     }
     for (column, _) in &columns {
-        assert!(
-            expected.iter().any(|(name, _)| name == column),
-            "column {column} is compared with nothing"
-        );
+        assert!(expected.iter().any(|(name, _)| name == column), "column {column} is compared with nothing");
     }
     let effects = format!("Tuple(kind {}", enum_of!(EffectKind, false));
     assert!(MIGRATIONS[0].sql.contains(&effects));
@@ -90,11 +83,7 @@ fn every_column_has_a_comment() {
 fn numbers_run_without_a_gap_and_stand_in_the_names() {
     for (place, migration) in MIGRATIONS.iter().enumerate() {
         assert_eq!(usize::from(migration.number), place + 1);
-        assert!(
-            migration.name.starts_with(&format!("{:04}_", migration.number)),
-            "{}",
-            migration.name
-        );
+        assert!(migration.name.starts_with(&format!("{:04}_", migration.number)), "{}", migration.name);
     }
 }
 
@@ -110,11 +99,7 @@ fn every_statement_may_run_twice() {
 }
 
 fn recorded(migration: &Migration) -> Recorded {
-    Recorded {
-        number: migration.number,
-        name: migration.name.to_owned(),
-        hash: migration.hash(),
-    }
+    Recorded { number: migration.number, name: migration.name.to_owned(), hash: migration.hash() }
 }
 
 #[test]
@@ -127,11 +112,7 @@ fn a_changed_migration_is_refused_by_name() {
 
 #[test]
 fn a_newer_database_is_refused() {
-    let row = Recorded {
-        number: 999,
-        name: "0999_later".to_owned(),
-        hash: String::new(),
-    };
+    let row = Recorded { number: 999, name: "0999_later".to_owned(), hash: String::new() };
     let error = check("tsur", MIGRATIONS, &[recorded(&MIGRATIONS[0]), row]).expect_err("newer");
     assert!(matches!(error, MigrationError::Newer { number: 999, .. }), "{error}");
 }

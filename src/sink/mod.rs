@@ -1,6 +1,11 @@
 //! Everything that leaves for ClickHouse: rows, blocks, tokens, retries, migrations.
 
+mod case_rows;
+pub mod clickhouse;
+mod errors;
+pub mod journal;
 pub mod migrations;
 pub mod native;
 mod statements;
+mod window_rows;
 pub mod window_sql;

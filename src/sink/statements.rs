@@ -83,10 +83,7 @@ mod tests {
 
     #[test]
     fn comment_marks_in_strings_are_text() {
-        assert_eq!(
-            split("SELECT '-- no', '/* no */';SELECT 1-1"),
-            ["SELECT '-- no', '/* no */'", "SELECT 1-1"]
-        );
+        assert_eq!(split("SELECT '-- no', '/* no */';SELECT 1-1"), ["SELECT '-- no', '/* no */'", "SELECT 1-1"]);
     }
 
     #[test]

@@ -1,21 +1,24 @@
 //! Projection rows of a partition as Native blocks, and windows read back.
 //! Pure. Invariant: a row carries the whole value and the version `below`, so writing it again changes nothing.
 
-use clickhouse::Row;
-use serde::Deserialize;
-
 use crate::enrich::names::NameLists;
+use crate::model::case::{BlockId, BodyId, TerritoryId};
 use crate::model::ids::Offset;
 use crate::model::windows::{WindowKey, WindowUnit, WindowValue};
 use crate::partition::ports::{BacklogRow, ProjectionRows, StreamId};
-use crate::sink::clickhouse::dimensions;
 use crate::sink::native::{BlockWriter, Dictionary, Fixed};
+use crate::sink::window_sql::WindowRow;
 
 const UNIT: &str = "Enum8('minute' = 1, 'hour' = 2, 'day' = 3)";
 const DATETIME: &str = "DateTime('Europe/Moscow')";
 
 /// The tables and blocks that the rows make; tables without rows are left out.
-pub fn blocks(stream: &StreamId, rows: &ProjectionRows, below: Offset, names: &NameLists) -> Vec<(&'static str, Vec<u8>)> {
+pub fn blocks(
+    stream: &StreamId,
+    rows: &ProjectionRows,
+    below: Offset,
+    names: &NameLists,
+) -> Vec<(&'static str, Vec<u8>)> {
     let mut blocks = Vec::new();
     if !rows.windows.is_empty() {
         blocks.push(("sla_windows", sla_block(stream, &rows.windows, below, names)));
@@ -90,7 +93,12 @@ fn sla_block(stream: &StreamId, rows: &[(WindowKey, WindowValue)], below: Offset
     out.finish()
 }
 
-fn satisfaction_block(stream: &StreamId, rows: &[(WindowKey, WindowValue)], below: Offset, names: &NameLists) -> Vec<u8> {
+fn satisfaction_block(
+    stream: &StreamId,
+    rows: &[(WindowKey, WindowValue)],
+    below: Offset,
+    names: &NameLists,
+) -> Vec<u8> {
     let mut out = key_columns(stream, rows, below, names);
     let values = || rows.iter().map(|(_, value)| value);
     int32(&mut out, "rated", values().map(|v| v.rated));
@@ -137,63 +145,13 @@ fn backlog_block(stream: &StreamId, rows: &[BacklogRow], below: Offset, names: &
     out.finish()
 }
 
-/// A window summed over the journal.
-#[derive(Row, Deserialize)]
-pub struct WindowRow {
-    unit: i8,
-    start: u32,
-    block: String,
-    territory: String,
-    body: String,
-    registered: i32,
-    first_answered: i32,
-    first_seconds: i64,
-    answered: i32,
-    answer_seconds: i64,
-    closed: i32,
-    first_breached: i32,
-    final_breached: i32,
-    returned: i32,
-    reopened: i32,
-    deferred: i32,
-    declined: i32,
-    transferred: i32,
-    merged: i32,
-    rated: i32,
-    rating_sum: i32,
-    rated_high: i32,
-    rated_low: i32,
-    satisfied: i32,
-    not_satisfied: i32,
-}
-
-impl WindowRow {
-    /// `None` for a unit this binary does not know.
-    pub fn into_window(self, names: &NameLists) -> Option<(WindowKey, WindowValue)> {
-        let unit = WindowUnit::ALL.into_iter().find(|unit| *unit as i8 == self.unit)?;
-        let (block, territory, body) = dimensions(names, &self.block, &self.territory, &self.body);
-        let value = WindowValue {
-            registered: self.registered,
-            first_answered: self.first_answered,
-            first_seconds: self.first_seconds,
-            answered: self.answered,
-            answer_seconds: self.answer_seconds,
-            closed: self.closed,
-            first_breached: self.first_breached,
-            final_breached: self.final_breached,
-            returned: self.returned,
-            reopened: self.reopened,
-            deferred: self.deferred,
-            declined: self.declined,
-            transferred: self.transferred,
-            merged: self.merged,
-            rated: self.rated,
-            rating_sum: self.rating_sum,
-            rated_high: self.rated_high,
-            rated_low: self.rated_low,
-            satisfied: self.satisfied,
-            not_satisfied: self.not_satisfied,
-        };
-        Some((WindowKey { unit, start: self.start, block, territory, body }, value))
-    }
+/// A window summed over the journal; `None` for a unit this binary does not know.
+pub fn read_window(row: &WindowRow, names: &NameLists) -> Option<(WindowKey, WindowValue)> {
+    let unit = WindowUnit::ALL.into_iter().find(|unit| *unit as u8 == row.unit)?;
+    let (block, territory, body) = (
+        BlockId(names.blocks.number(&row.block) as u8),
+        TerritoryId(names.territories.number(&row.territory)),
+        BodyId(names.bodies.number(&row.body)),
+    );
+    Some((WindowKey { unit, start: row.start, block, territory, body }, row.value()))
 }

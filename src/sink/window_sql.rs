@@ -16,15 +16,9 @@ pub const RECOUNT_CHUNK: usize = 2000;
 const SLA: [(&str, &str); 14] = [
     ("registered", "toInt32(sumIf(sign, kind = 'registered'))"),
     ("first_answered", "toInt32(sumIf(sign, kind = 'first_answered'))"),
-    (
-        "first_seconds",
-        "toInt64(sumIf(toInt64(sign) * value, kind = 'first_answered'))",
-    ),
+    ("first_seconds", "toInt64(sumIf(toInt64(sign) * value, kind = 'first_answered'))"),
     ("answered", "toInt32(sumIf(sign, kind = 'answered'))"),
-    (
-        "answer_seconds",
-        "toInt64(sumIf(toInt64(sign) * value, kind = 'answered'))",
-    ),
+    ("answer_seconds", "toInt64(sumIf(toInt64(sign) * value, kind = 'answered'))"),
     ("closed", "toInt32(sumIf(sign, kind = 'closed'))"),
     ("first_breached", "toInt32(sumIf(sign, kind = 'first_breached'))"),
     ("final_breached", "toInt32(sumIf(sign, kind = 'final_breached'))"),
@@ -162,11 +156,7 @@ pub fn recount_windows_sql() -> [String; 2] {
     // a window that never saw a mark has no satisfaction row; a sum of zero with marks in it must be written
     [
         recount("sla_windows", &SLA, ""),
-        recount(
-            "satisfaction_windows",
-            &SATISFACTION,
-            "\nHAVING countIf(kind IN ('rated', 'reacted')) > 0",
-        ),
+        recount("satisfaction_windows", &SATISFACTION, "\nHAVING countIf(kind IN ('rated', 'reacted')) > 0"),
     ]
 }
 

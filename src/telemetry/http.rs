@@ -21,7 +21,11 @@ struct Shared {
 }
 
 /// Binds the address and serves until the process ends; gives the address that was bound (port 0 takes a free one).
-pub async fn serve(listen: SocketAddr, metrics: PrometheusHandle, registry: Arc<Registry>) -> std::io::Result<SocketAddr> {
+pub async fn serve(
+    listen: SocketAddr,
+    metrics: PrometheusHandle,
+    registry: Arc<Registry>,
+) -> std::io::Result<SocketAddr> {
     let listener = tokio::net::TcpListener::bind(listen).await?;
     let address = listener.local_addr()?;
     let shared = Shared { metrics, registry, started: Instant::now() };

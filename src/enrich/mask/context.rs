@@ -36,19 +36,8 @@ const REGISTRY: [&str; 14] = [
     "договор",
 ];
 /// Words after which a short number is a phone (prefixes).
-const PHONE: [&str; 11] = [
-    "телефон",
-    "тлф",
-    "звони",
-    "звонк",
-    "позвон",
-    "перезвон",
-    "дозвон",
-    "мобил",
-    "сотов",
-    "вайбер",
-    "ватсап",
-];
+const PHONE: [&str; 11] =
+    ["телефон", "тлф", "звони", "звонк", "позвон", "перезвон", "дозвон", "мобил", "сотов", "вайбер", "ватсап"];
 /// The same, only as whole words: they begin other words too.
 const PHONE_EXACT: [&str; 4] = ["тел", "моб", "сот", "т"];
 
@@ -57,12 +46,7 @@ impl<'t> Context<'t> {
     pub fn before(view: &View<'t>, at: usize) -> Context<'t> {
         let text = view.back(at, REACH);
         let begin = at - text.len();
-        let mut context = Context {
-            words: [""; WORDS],
-            count: 0,
-            number_sign: false,
-            after: None,
-        };
+        let mut context = Context { words: [""; WORDS], count: 0, number_sign: false, after: None };
         let mut word_end = None;
         for (index, character) in text.char_indices().rev() {
             let next = index + character.len_utf8();
@@ -80,9 +64,7 @@ impl<'t> Context<'t> {
                 '›' => {
                     // In full view: a match may have cut a placeholder that was in the text.
                     let seen = &view.text[view.done..begin + next];
-                    context.after = MaskKind::ALL
-                        .into_iter()
-                        .find(|kind| seen.ends_with(kind.placeholder()));
+                    context.after = MaskKind::ALL.into_iter().find(|kind| seen.ends_with(kind.placeholder()));
                     return context;
                 }
                 _ if character.is_numeric() || character == '\n' || character == '‹' => return context,
@@ -112,11 +94,7 @@ impl<'t> Context<'t> {
     /// A number of a register, a document or a case: «ИНН 6234000001», «№ 327441806».
     pub fn names_a_registry(&self) -> bool {
         self.number_sign
-            || self
-                .words
-                .iter()
-                .take(2)
-                .any(|word| REGISTRY.iter().any(|prefix| starts_with(word, prefix)))
+            || self.words.iter().take(2).any(|word| REGISTRY.iter().any(|prefix| starts_with(word, prefix)))
     }
 
     /// «тел.», «звоните» as the nearest word, or one phone after another: «‹телефон›, 25-25-25», «‹телефон› или 25-25-25».

@@ -97,11 +97,8 @@ fn domain_end(view: &View<'_>, start: usize) -> Option<usize> {
             break;
         }
         if label_start > start {
-            let letters: usize = label
-                .chars()
-                .take_while(|character| character.is_alphabetic())
-                .map(char::len_utf8)
-                .sum();
+            let letters: usize =
+                label.chars().take_while(|character| character.is_alphabetic()).map(char::len_utf8).sum();
             let latin = label.is_ascii();
             // «ivan@mail.ru.Спасибо»: a missing space, not a domain.
             if found.is_some_and(|(_, before)| before != latin) {
@@ -128,10 +125,8 @@ pub fn email_that_starts_with(view: &View<'_>, start: usize, end: usize) -> Opti
         return None;
     }
     let rest = &view.text[end..];
-    let (offset, character) = rest
-        .char_indices()
-        .take(LOCAL_CHARACTERS)
-        .find(|(_, character)| !is_local(*character))?;
+    let (offset, character) =
+        rest.char_indices().take(LOCAL_CHARACTERS).find(|(_, character)| !is_local(*character))?;
     if character != '@' {
         return None;
     }
@@ -140,25 +135,16 @@ pub fn email_that_starts_with(view: &View<'_>, start: usize, end: usize) -> Opti
 
 /// End of a handle of three to 32 characters; what hangs on it (`@name/posts`, `@id1 (Имя)`) goes with it.
 fn handle(view: &View<'_>, at: usize) -> Option<usize> {
-    if view
-        .before(at)
-        .is_some_and(|before| before.is_alphanumeric() || before == '_')
-    {
+    if view.before(at).is_some_and(|before| before.is_alphanumeric() || before == '_') {
         return None;
     }
     let name = &view.bytes[at + 1..];
     if !name.first().is_some_and(u8::is_ascii_alphabetic) {
         return None;
     }
-    let length = name
-        .iter()
-        .take(32)
-        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
-        .count();
-    let trimmed = name[..length]
-        .iter()
-        .rposition(|byte| *byte != b'.')
-        .map_or(0, |last| last + 1);
+    let length =
+        name.iter().take(32).take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.')).count();
+    let trimmed = name[..length].iter().rposition(|byte| *byte != b'.').map_or(0, |last| last + 1);
     if trimmed < 3 {
         return None;
     }
@@ -166,11 +152,7 @@ fn handle(view: &View<'_>, at: usize) -> Option<usize> {
     if view.byte(end) == Some(b'/') {
         return Some(path_end(view, end));
     }
-    Some(if is_page_id(&name[..trimmed]) {
-        named_end(view, end)
-    } else {
-        end
-    })
+    Some(if is_page_id(&name[..trimmed]) { named_end(view, end) } else { end })
 }
 
 /// `id123`, `club123`, `public123`, `event123`.
@@ -188,10 +170,7 @@ fn named_end(view: &View<'_>, end: usize) -> usize {
         return end;
     };
     let opened = rest.len() - inside.len();
-    let close = inside
-        .bytes()
-        .take(MENTION_BYTES)
-        .position(|byte| matches!(byte, b')' | b'\n'));
+    let close = inside.bytes().take(MENTION_BYTES).position(|byte| matches!(byte, b')' | b'\n'));
     match close {
         Some(close) if inside.as_bytes()[close] == b')' => end + opened + close + 1,
         _ => end,
@@ -201,11 +180,7 @@ fn named_end(view: &View<'_>, end: usize) -> usize {
 /// Called for a digit: the old mention `*id123 (Имя)`.
 pub fn old_mention(view: &View<'_>, at: usize) -> Option<Verdict> {
     let before = &view.bytes[view.done..at];
-    let star = before
-        .strip_suffix(b"*id")
-        .or_else(|| before.strip_suffix(b"*club"))?
-        .len()
-        + view.done;
+    let star = before.strip_suffix(b"*id").or_else(|| before.strip_suffix(b"*club"))?.len() + view.done;
     let length = view.bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     Some(mask_span(star, named_end(view, at + length), MaskKind::Profile))
 }
@@ -223,10 +198,7 @@ pub fn bracket(view: &View<'_>, at: usize) -> Verdict {
     if !is_page_id(page) || rest.first() != Some(&b'|') {
         return Verdict::Skip(at + 1);
     }
-    let close = rest
-        .iter()
-        .take(MENTION_BYTES)
-        .position(|byte| matches!(byte, b']' | b'\n'));
+    let close = rest.iter().take(MENTION_BYTES).position(|byte| matches!(byte, b']' | b'\n'));
     let mut end = at + 1 + length;
     match close {
         Some(close) if rest[close] == b']' => end += close + 1,
@@ -268,15 +240,9 @@ fn profile_link(view: &View<'_>, at: usize) -> Option<MaskSpan> {
     if !leads_to_a_person || end <= at + 1 {
         return None;
     }
-    let scheme = ["https://", "http://"]
-        .iter()
-        .find(|scheme| ends_with(front, scheme.as_bytes()));
+    let scheme = ["https://", "http://"].iter().find(|scheme| ends_with(front, scheme.as_bytes()));
     let start = at - host_length - scheme.map_or(0, |scheme| scheme.len());
-    Some(MaskSpan {
-        start,
-        end,
-        kind: MaskKind::Profile,
-    })
+    Some(MaskSpan { start, end, kind: MaskKind::Profile })
 }
 
 /// `known` itself or a subdomain of it, in any letter case.
@@ -298,25 +264,12 @@ fn is_community_post(path: &[u8]) -> bool {
     let Some(rest) = path[kind..].strip_prefix(b"-") else {
         return false;
     };
-    let known = [
-        &b"wall"[..],
-        b"photo",
-        b"video",
-        b"clip",
-        b"topic",
-        b"album",
-        b"doc",
-        b"market",
-    ]
-    .contains(&&path[..kind]);
-    let number = rest
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit() || **byte == b'_')
-        .count();
+    let known =
+        [&b"wall"[..], b"photo", b"video", b"clip", b"topic", b"album", b"doc", b"market"].contains(&&path[..kind]);
+    let number = rest.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'_').count();
     let after = rest.get(number).copied().unwrap_or(b' ');
-    let reply = rest[number..]
-        .strip_prefix(b"?reply=")
-        .is_some_and(|reply| reply.first().is_some_and(u8::is_ascii_digit));
+    let reply =
+        rest[number..].strip_prefix(b"?reply=").is_some_and(|reply| reply.first().is_some_and(u8::is_ascii_digit));
     known && number > 0 && (reply || !is_path(after))
 }
 
@@ -329,9 +282,6 @@ fn is_path(byte: u8) -> bool {
 fn path_end(view: &View<'_>, at: usize) -> usize {
     let path = &view.bytes[at..];
     let length = path.iter().take(PATH_BYTES).take_while(|byte| is_path(**byte)).count();
-    let trimmed = path[..length]
-        .iter()
-        .rposition(|byte| !b".:;!?".contains(byte))
-        .map_or(0, |last| last + 1);
+    let trimmed = path[..length].iter().rposition(|byte| !b".:;!?".contains(byte)).map_or(0, |last| last + 1);
     at + trimmed
 }

@@ -218,16 +218,8 @@ fn luhn(number: &[u8]) -> bool {
 /// End of a payment card: right sum, a first digit that cards have, and groups that cards are written in.
 /// Unbroken runs of 13 and 15 digits are mostly ОГРН and ОГРНИП, so there the sum of those is tried first.
 fn card(view: &View<'_>, groups: &Groups) -> Option<usize> {
-    const SHAPES: [&[u8]; 8] = [
-        &[4, 4, 4, 4, 3],
-        &[4, 4, 4, 4, 2],
-        &[4, 4, 4, 4],
-        &[4, 6, 5],
-        &[4, 6, 4],
-        &[8, 8],
-        &[8, 10],
-        &[6, 10],
-    ];
+    const SHAPES: [&[u8]; 8] =
+        [&[4, 4, 4, 4, 3], &[4, 4, 4, 4, 2], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[8, 8], &[8, 10], &[6, 10]];
     let raw = groups.sizes()[0] as usize;
     let (count, length) = if (13..=19).contains(&raw) {
         if raw != 16
@@ -282,10 +274,6 @@ fn snils(view: &View<'_>, groups: &Groups) -> Option<usize> {
 /// The control number of a СНИЛС (ПП РФ and ПФР rule: weights 9…1, rest by 101); none up to 001-001-998.
 fn snils_control(number: &[u8]) -> Option<u8> {
     let value = number.iter().fold(0u32, |value, digit| value * 10 + u32::from(*digit));
-    let sum: u32 = number
-        .iter()
-        .zip((1..=9).rev())
-        .map(|(digit, weight)| u32::from(*digit) * weight)
-        .sum();
+    let sum: u32 = number.iter().zip((1..=9).rev()).map(|(digit, weight)| u32::from(*digit) * weight).sum();
     (value > 1_001_998).then_some((sum % 101 % 100) as u8)
 }

@@ -39,17 +39,10 @@ pub fn detect(view: &View<'_>, groups: &Groups) -> Option<Phone> {
         return None;
     }
     let start = plus.unwrap_or(groups.start);
-    let personal = |used: usize| Phone::Personal {
-        start,
-        end: groups.end(used),
-    };
+    let personal = |used: usize| Phone::Personal { start, end: groups.end(used) };
     if let Some(used) = national(view, groups, plus.is_some()) {
         let hotline = groups.digits(4)[1..] == [8, 0, 0];
-        return Some(if hotline {
-            Phone::Hotline { end: groups.end(used) }
-        } else {
-            personal(used)
-        });
+        return Some(if hotline { Phone::Hotline { end: groups.end(used) } } else { personal(used) });
     }
     if plus.is_some() {
         return foreign(groups).map(personal);
@@ -59,11 +52,7 @@ pub fn detect(view: &View<'_>, groups: &Groups) -> Option<Phone> {
     }
     if let Some(used) = city_without_prefix(view, groups) {
         let hotline = groups.digits(3) == [8, 0, 0];
-        return Some(if hotline {
-            Phone::Hotline { end: groups.end(used) }
-        } else {
-            personal(used)
-        });
+        return Some(if hotline { Phone::Hotline { end: groups.end(used) } } else { personal(used) });
     }
     local(view, groups).map(personal)
 }
@@ -86,11 +75,7 @@ fn plus_before(view: &View<'_>, start: usize) -> Option<usize> {
 /// phone glued to a word. What follows must not matter here: it could be masked later.
 fn inside_a_word(view: &View<'_>, groups: &Groups) -> bool {
     let before = &view.bytes[view.done..groups.start];
-    let word = before
-        .iter()
-        .rev()
-        .take(32)
-        .take_while(|byte| byte.is_ascii_alphanumeric());
+    let word = before.iter().rev().take(32).take_while(|byte| byte.is_ascii_alphanumeric());
     before.last().is_some_and(u8::is_ascii_alphabetic) && word.into_iter().any(u8::is_ascii_digit)
 }
 
@@ -137,9 +122,7 @@ fn foreign(groups: &Groups) -> Option<usize> {
     if let Some((_, length)) = NEIGHBOURS.iter().find(|(code, _)| groups.digits(3) == *code) {
         return groups.groups_of(*length);
     }
-    (11..=13)
-        .chain([10, 14, 15])
-        .find_map(|length| groups.groups_of(length))
+    (11..=13).chain([10, 14, 15]).find_map(|length| groups.groups_of(length))
 }
 
 /// 910 123-45-67 and 9101234567. ИНН of organisations have ten digits too, and say so before them.

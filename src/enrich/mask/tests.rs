@@ -11,11 +11,7 @@ fn all_become(kind: MaskKind, texts: &[&str]) {
     for text in texts {
         assert_eq!(masked(text), kind.placeholder(), "«{text}»");
         let inside = format!("Пишите, {text}, жду ответа");
-        assert_eq!(
-            masked(&inside),
-            format!("Пишите, {}, жду ответа", kind.placeholder()),
-            "«{inside}»"
-        );
+        assert_eq!(masked(&inside), format!("Пишите, {}, жду ответа", kind.placeholder()), "«{inside}»");
     }
 }
 
@@ -96,10 +92,7 @@ fn a_local_phone_goes_only_where_the_words_say_so() {
         ("телефон диспетчера: 25-25-25", "телефон диспетчера: ‹телефон›"),
         ("Телефон для связи 252525", "Телефон для связи ‹телефон›"),
         ("https://site.ru/?phone=89101234567", "https://site.ru/?phone=‹телефон›"),
-        (
-            "тел. 25-25-25, 27-27-27 или 28-28-28",
-            "тел. ‹телефон›, ‹телефон› или ‹телефон›",
-        ),
+        ("тел. 25-25-25, 27-27-27 или 28-28-28", "тел. ‹телефон›, ‹телефон› или ‹телефон›"),
         ("8 910 123-45-67, 25-25-25", "‹телефон›, ‹телефон›"),
     ] {
         assert_eq!(masked(text), expected);
@@ -119,10 +112,7 @@ fn a_local_phone_goes_only_where_the_words_say_so() {
 fn glued_words_do_not_hide_a_phone() {
     assert_eq!(masked("тел89101234567звоните"), "тел‹телефон›звоните");
     assert_eq!(masked("89101234567WhatsApp"), "‹телефон›WhatsApp");
-    assert_eq!(
-        masked("дом 5 8 910 123-45-67 8 910 765-43-21"),
-        "дом 5 ‹телефон› ‹телефон›"
-    );
+    assert_eq!(masked("дом 5 8 910 123-45-67 8 910 765-43-21"), "дом 5 ‹телефон› ‹телефон›");
 }
 
 #[test]
@@ -158,16 +148,7 @@ fn addresses_go_whatever_their_letters() {
 
 #[test]
 fn snils_goes_when_its_control_number_is_right() {
-    all_become(
-        MaskKind::Snils,
-        &[
-            "112-233-445 95",
-            "112-233-445-95",
-            "112 233 445 95",
-            "112233445 95",
-            "11223344595",
-        ],
-    );
+    all_become(MaskKind::Snils, &["112-233-445 95", "112-233-445-95", "112 233 445 95", "112233445 95", "11223344595"]);
     assert_eq!(masked("СНИЛС 112-233-445 00"), "СНИЛС ‹СНИЛС›");
     all_stay(&["112-233-445 96", "11223344596", "ОКТМО 11223344595", "№ 11223344595"]);
 }
@@ -280,20 +261,8 @@ fn what_analysts_live_on_stays() {
 fn the_text_around_is_kept_and_everything_is_counted() {
     let (text, counts) =
         mask("Иван, 8 910 123-45-67, ivan@mail.ru, vk.com/ivan, 112-233-445 95, 4111 1111 1111 1111. Ул. Ленина, 5");
-    assert_eq!(
-        text,
-        "Иван, ‹телефон›, ‹почта›, ‹профиль›, ‹СНИЛС›, ‹карта›. Ул. Ленина, 5"
-    );
-    assert_eq!(
-        counts,
-        MaskCounts {
-            phone: 1,
-            email: 1,
-            snils: 1,
-            card: 1,
-            profile: 1
-        }
-    );
+    assert_eq!(text, "Иван, ‹телефон›, ‹почта›, ‹профиль›, ‹СНИЛС›, ‹карта›. Ул. Ленина, 5");
+    assert_eq!(counts, MaskCounts { phone: 1, email: 1, snils: 1, card: 1, profile: 1 });
     assert_eq!(counts.total(), 5);
 }
 
@@ -306,20 +275,7 @@ fn counts_saturate() {
 #[test]
 fn a_hostile_text_costs_linear_time() {
     let began = std::time::Instant::now();
-    for piece in [
-        "1 ",
-        "@",
-        "a@",
-        "/",
-        "vk.com/",
-        "[id1|",
-        "8-",
-        "тел 1-",
-        "‹",
-        "a.",
-        "1@",
-        "(8(",
-    ] {
+    for piece in ["1 ", "@", "a@", "/", "vk.com/", "[id1|", "8-", "тел 1-", "‹", "a.", "1@", "(8("] {
         mask(&piece.repeat(200_000));
     }
     assert!(began.elapsed().as_secs() < 20, "took {:?}", began.elapsed());

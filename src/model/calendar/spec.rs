@@ -9,15 +9,7 @@ use super::{Calendar, CalendarStatus, DayShape, MoscowDay};
 
 /// A short day ends this much earlier (ТК РФ ст. 95).
 const SHORTER_BY_SECONDS: u32 = 3600;
-const WEEKDAYS: [&str; 7] = [
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-    "sunday",
-];
+const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 const ALLOWED_YEARS: std::ops::RangeInclusive<u16> = 2000..=2100;
 
 /// One calendar file.
@@ -111,11 +103,7 @@ pub(super) fn build(spec: &CalendarSpec) -> Result<Calendar, Vec<String>> {
         calendar.years.push((year.year, status));
         lay_out(&mut calendar, year, first, &marks, &hours, &mut mistakes);
     }
-    if mistakes.is_empty() {
-        Ok(calendar)
-    } else {
-        Err(mistakes)
-    }
+    if mistakes.is_empty() { Ok(calendar) } else { Err(mistakes) }
 }
 
 fn check_the_row_of_years(years: &[&YearSpec], mistakes: &mut Vec<String>) {
@@ -127,9 +115,7 @@ fn check_the_row_of_years(years: &[&YearSpec], mistakes: &mut Vec<String>) {
         if next == year {
             mistakes.push(format!("year {year}: stands twice (allowed: each year once)"));
         } else if next != year.saturating_add(1) {
-            mistakes.push(format!(
-                "year {next}: does not follow {year} (allowed: years without holes)"
-            ));
+            mistakes.push(format!("year {next}: does not follow {year} (allowed: years without holes)"));
         }
     }
 }
@@ -159,14 +145,10 @@ fn lay_out(
                 shape = shortened(shape);
             }
         }
-        let known = calendar
-            .shapes
-            .iter()
-            .position(|known| *known == shape)
-            .unwrap_or_else(|| {
-                calendar.shapes.push(shape);
-                calendar.shapes.len() - 1
-            });
+        let known = calendar.shapes.iter().position(|known| *known == shape).unwrap_or_else(|| {
+            calendar.shapes.push(shape);
+            calendar.shapes.len() - 1
+        });
         seconds += shape.working_seconds();
         // At most 15 kinds: seven weekdays, plain and short, and the day off.
         calendar.shape_of_day.push(known as u8);
@@ -199,36 +181,22 @@ fn is_worked(day: MoscowDay, marks: Marks) -> bool {
 
 fn shortened(shape: DayShape) -> DayShape {
     let closes = shape.closes - SHORTER_BY_SECONDS;
-    DayShape {
-        closes,
-        lunch_from: shape.lunch_from.min(closes),
-        lunch_to: shape.lunch_to.min(closes),
-        ..shape
-    }
+    DayShape { closes, lunch_from: shape.lunch_from.min(closes), lunch_to: shape.lunch_to.min(closes), ..shape }
 }
 
 /// The first day of a year, the marks of its days and its status; `None` when the year itself is out of range.
 fn read_year(year: &YearSpec, mistakes: &mut Vec<String>) -> Option<(MoscowDay, Vec<Marks>, CalendarStatus)> {
     let key = format!("year {}", year.year);
     if !ALLOWED_YEARS.contains(&year.year) {
-        mistakes.push(format!(
-            "{key}: out of range (allowed: {} to {})",
-            ALLOWED_YEARS.start(),
-            ALLOWED_YEARS.end()
-        ));
+        mistakes.push(format!("{key}: out of range (allowed: {} to {})", ALLOWED_YEARS.start(), ALLOWED_YEARS.end()));
         return None;
     }
     let status = CalendarStatus::from_name(&year.status).unwrap_or_else(|| {
-        mistakes.push(format!(
-            "{key}.status: \"{}\" (allowed: final, provisional)",
-            year.status
-        ));
+        mistakes.push(format!("{key}.status: \"{}\" (allowed: final, provisional)", year.status));
         CalendarStatus::Provisional
     });
     if year.source.trim().is_empty() {
-        mistakes.push(format!(
-            "{key}.source: empty (allowed: the decree or law the dates come from)"
-        ));
+        mistakes.push(format!("{key}.source: empty (allowed: the decree or law the dates come from)"));
     }
     let first = MoscowDay::from_date(i32::from(year.year), 1, 1)?;
     let last = MoscowDay::from_date(i32::from(year.year), 12, 31)?;
@@ -243,13 +211,10 @@ fn read_year(year: &YearSpec, mistakes: &mut Vec<String>) -> Option<(MoscowDay, 
         for day in from.0..=to.0 {
             let marks = &mut marks[(day - first.0) as usize];
             if marks.off {
-                mistakes.push(format!(
-                    "{key}.working_weekends: \"{text}\" is in days_off too (allowed: one of them)"
-                ));
+                mistakes.push(format!("{key}.working_weekends: \"{text}\" is in days_off too (allowed: one of them)"));
             } else if !is_weekend(MoscowDay(day)) {
-                mistakes.push(format!(
-                    "{key}.working_weekends: \"{text}\" is a weekday (allowed: Saturdays and Sundays)"
-                ));
+                mistakes
+                    .push(format!("{key}.working_weekends: \"{text}\" is a weekday (allowed: Saturdays and Sundays)"));
             }
             marks.worked = true;
         }
@@ -258,9 +223,7 @@ fn read_year(year: &YearSpec, mistakes: &mut Vec<String>) -> Option<(MoscowDay, 
         for day in from.0..=to.0 {
             let marks = &mut marks[(day - first.0) as usize];
             if !is_worked(MoscowDay(day), *marks) {
-                mistakes.push(format!(
-                    "{key}.short_days: \"{text}\" is a day off (allowed: working days)"
-                ));
+                mistakes.push(format!("{key}.short_days: \"{text}\" is a day off (allowed: working days)"));
             }
             marks.short = true;
         }
@@ -295,9 +258,7 @@ fn date_of(year: u16, text: &str) -> Option<MoscowDay> {
 }
 
 fn two_digits(text: &str) -> Option<u32> {
-    (text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit()))
-        .then(|| text.parse().ok())
-        .flatten()
+    (text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok()).flatten()
 }
 
 fn office_hours(office: &OfficeSpec, mistakes: &mut Vec<String>) -> [Option<DayShape>; 7] {
@@ -341,17 +302,8 @@ fn day_shape(spec: &HoursSpec, weekday: &str, mistakes: &mut Vec<String>) -> Opt
             }
         },
     };
-    let shape = DayShape {
-        opens,
-        lunch_from,
-        lunch_to,
-        closes,
-    };
-    let last_stretch = if lunch_to < closes {
-        closes - lunch_to
-    } else {
-        lunch_from - opens
-    };
+    let shape = DayShape { opens, lunch_from, lunch_to, closes };
+    let last_stretch = if lunch_to < closes { closes - lunch_to } else { lunch_from - opens };
     if last_stretch <= SHORTER_BY_SECONDS {
         mistakes.push(format!(
             "office.{weekday}.hours: a short day would have nothing left after {} (allowed: more than an hour before closing)",

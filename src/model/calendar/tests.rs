@@ -36,13 +36,7 @@ fn working_days(calendar: &Calendar, year: i32, month: u32) -> usize {
 fn the_years_have_the_working_days_of_the_production_calendar() {
     let calendar = russia();
     for (year, days) in [(2024, 248), (2025, 247), (2026, 247), (2027, 249)] {
-        assert_eq!(
-            (1..=12)
-                .map(|month| working_days(&calendar, year, month))
-                .sum::<usize>(),
-            days,
-            "{year}"
-        );
+        assert_eq!((1..=12).map(|month| working_days(&calendar, year, month)).sum::<usize>(), days, "{year}");
     }
     let months: Vec<usize> = (1..=12).map(|month| working_days(&calendar, 2026, month)).collect();
     assert_eq!(months, [15, 19, 21, 22, 19, 21, 23, 21, 22, 22, 20, 22]);
@@ -52,53 +46,27 @@ fn the_years_have_the_working_days_of_the_production_calendar() {
 fn a_year_has_the_hours_of_a_forty_hour_week() {
     let calendar = russia();
     // 247 days; hours differ by weekday here, so the sum is near, not equal to, the 247 * 8 - 4 = 1972 of the decree.
-    let hours = calendar
-        .working_seconds_between(at("2026-01-01 00:00:00"), end_of("2026-12-31"))
-        .map(|s| s / 3600);
+    let hours = calendar.working_seconds_between(at("2026-01-01 00:00:00"), end_of("2026-12-31")).map(|s| s / 3600);
     assert!(hours.is_some_and(|hours| (1960..1990).contains(&hours)), "{hours:?}");
 }
 
 #[test]
 fn counting_goes_over_weekends_and_the_long_january_holidays() {
     let calendar = russia();
-    assert_eq!(
-        calendar.add_working_days(at("2026-01-16 11:00:00"), 7),
-        Some(end_of("2026-01-27"))
-    );
-    assert_eq!(
-        calendar.add_working_days(at("2026-01-17 11:00:00"), 1),
-        Some(end_of("2026-01-19"))
-    );
-    assert_eq!(
-        calendar.add_working_days(at("2025-12-30 10:00:00"), 1),
-        Some(end_of("2026-01-12"))
-    );
-    assert_eq!(
-        calendar.add_working_days(at("2025-12-30 23:59:59"), 2),
-        Some(end_of("2026-01-13"))
-    );
-    assert_eq!(
-        calendar.add_working_days(at("2026-01-04 00:00:00"), 0),
-        Some(end_of("2026-01-04"))
-    );
+    assert_eq!(calendar.add_working_days(at("2026-01-16 11:00:00"), 7), Some(end_of("2026-01-27")));
+    assert_eq!(calendar.add_working_days(at("2026-01-17 11:00:00"), 1), Some(end_of("2026-01-19")));
+    assert_eq!(calendar.add_working_days(at("2025-12-30 10:00:00"), 1), Some(end_of("2026-01-12")));
+    assert_eq!(calendar.add_working_days(at("2025-12-30 23:59:59"), 2), Some(end_of("2026-01-13")));
+    assert_eq!(calendar.add_working_days(at("2026-01-04 00:00:00"), 0), Some(end_of("2026-01-04")));
 }
 
 #[test]
 fn a_working_saturday_counts_and_the_days_off_it_paid_for_do_not() {
     let calendar = russia();
     assert_eq!(calendar.is_working_day(day(2025, 11, 1)), Some(true));
-    assert_eq!(
-        calendar.add_working_days(at("2025-10-31 12:00:00"), 1),
-        Some(end_of("2025-11-01"))
-    );
-    assert_eq!(
-        calendar.add_working_days(at("2025-10-31 12:00:00"), 2),
-        Some(end_of("2025-11-05"))
-    );
-    assert_eq!(
-        calendar.add_working_days(at("2024-04-26 12:00:00"), 2),
-        Some(end_of("2024-05-02"))
-    );
+    assert_eq!(calendar.add_working_days(at("2025-10-31 12:00:00"), 1), Some(end_of("2025-11-01")));
+    assert_eq!(calendar.add_working_days(at("2025-10-31 12:00:00"), 2), Some(end_of("2025-11-05")));
+    assert_eq!(calendar.add_working_days(at("2024-04-26 12:00:00"), 2), Some(end_of("2024-05-02")));
 }
 
 #[test]
@@ -126,11 +94,7 @@ fn working_hours_stop_for_lunch_nights_and_weekends() {
         ("2026-01-12 09:00:00", 8 * hour + 12 * 60 + 1, "2026-01-13 09:00:01"),
         ("2026-01-12 09:00:00", 4 * hour, "2026-01-12 13:00:00"),
     ] {
-        assert_eq!(
-            calendar.add_working_seconds(at(from), seconds),
-            Some(at(due)),
-            "{from} + {seconds}"
-        );
+        assert_eq!(calendar.add_working_seconds(at(from), seconds), Some(at(due)), "{from} + {seconds}");
     }
 }
 
@@ -138,10 +102,7 @@ fn working_hours_stop_for_lunch_nights_and_weekends() {
 fn a_short_day_closes_an_hour_earlier() {
     let calendar = russia();
     // Thursday 30.04 closes at 17:00; 01.05 to 03.05 are off.
-    assert_eq!(
-        calendar.add_working_seconds(at("2026-04-30 16:30:00"), 3600),
-        Some(at("2026-05-04 09:30:00"))
-    );
+    assert_eq!(calendar.add_working_seconds(at("2026-04-30 16:30:00"), 3600), Some(at("2026-05-04 09:30:00")));
     let friday = calendar.working_seconds_between(at("2026-05-08 00:00:00"), end_of("2026-05-08"));
     assert_eq!(friday, Some(6 * 3600 + 12 * 60));
 }
@@ -163,22 +124,10 @@ fn a_deadline_on_a_day_off_rolls_where_it_is_told() {
     assert_eq!(calendar.roll(saturday, Roll::None), Some(saturday));
     assert_eq!(calendar.roll(saturday, Roll::Previous), Some(end_of("2026-01-16")));
     assert_eq!(calendar.roll(saturday, Roll::Next), Some(end_of("2026-01-19")));
-    assert_eq!(
-        calendar.roll(end_of("2026-01-05"), Roll::Previous),
-        Some(end_of("2025-12-30"))
-    );
-    assert_eq!(
-        calendar.roll(end_of("2026-01-05"), Roll::Next),
-        Some(end_of("2026-01-12"))
-    );
-    assert_eq!(
-        calendar.roll(at("2026-01-16 15:00:00"), Roll::Previous),
-        Some(at("2026-01-16 15:00:00"))
-    );
-    assert_eq!(
-        calendar.roll(end_of("2025-11-01"), Roll::Next),
-        Some(end_of("2025-11-01"))
-    );
+    assert_eq!(calendar.roll(end_of("2026-01-05"), Roll::Previous), Some(end_of("2025-12-30")));
+    assert_eq!(calendar.roll(end_of("2026-01-05"), Roll::Next), Some(end_of("2026-01-12")));
+    assert_eq!(calendar.roll(at("2026-01-16 15:00:00"), Roll::Previous), Some(at("2026-01-16 15:00:00")));
+    assert_eq!(calendar.roll(end_of("2025-11-01"), Roll::Next), Some(end_of("2025-11-01")));
 }
 
 #[test]
@@ -193,18 +142,12 @@ fn beyond_the_covered_years_there_is_no_answer() {
     assert_eq!(calendar.ends_at(), end_of("2027-12-31"));
     assert_eq!(calendar.is_working_day(day(2028, 1, 1)), None);
     assert_eq!(calendar.is_working_day(day(2023, 12, 31)), None);
-    assert_eq!(
-        calendar.add_working_days(at("2027-12-30 12:00:00"), 1),
-        Some(end_of("2027-12-31"))
-    );
+    assert_eq!(calendar.add_working_days(at("2027-12-30 12:00:00"), 1), Some(end_of("2027-12-31")));
     assert_eq!(calendar.add_working_days(at("2027-12-30 12:00:00"), 2), None);
     assert_eq!(calendar.add_working_days(at("2026-12-30 12:00:00"), u32::MAX), None);
     assert_eq!(calendar.add_working_seconds(at("2027-12-31 16:00:00"), 3600), None);
     assert_eq!(calendar.add_working_seconds(at("2027-12-31 16:00:00"), u32::MAX), None);
-    assert_eq!(
-        calendar.working_seconds_between(at("2023-12-31 12:00:00"), at("2024-01-10 12:00:00")),
-        None
-    );
+    assert_eq!(calendar.working_seconds_between(at("2023-12-31 12:00:00"), at("2024-01-10 12:00:00")), None);
     assert_eq!(calendar.roll(at("2028-01-01 12:00:00"), Roll::Next), None);
     assert_eq!(calendar.roll(at("2024-01-01 12:00:00"), Roll::Previous), None);
 }
@@ -212,14 +155,8 @@ fn beyond_the_covered_years_there_is_no_answer() {
 #[test]
 fn a_provisional_year_says_so() {
     let calendar = russia();
-    assert_eq!(
-        calendar.status_at(at("2026-12-31 23:59:59")),
-        Some(CalendarStatus::Final)
-    );
-    assert_eq!(
-        calendar.status_at(at("2027-01-01 00:00:00")),
-        Some(CalendarStatus::Provisional)
-    );
+    assert_eq!(calendar.status_at(at("2026-12-31 23:59:59")), Some(CalendarStatus::Final));
+    assert_eq!(calendar.status_at(at("2027-01-01 00:00:00")), Some(CalendarStatus::Provisional));
     assert_eq!(calendar.status_at(at("2028-01-01 00:00:00")), None);
 }
 
@@ -227,10 +164,7 @@ fn a_provisional_year_says_so() {
 fn a_file_with_mistakes_gets_all_of_them_back() {
     let mut spec = russia_spec();
     spec.name.clear();
-    spec.office.monday = Some(HoursSpec {
-        hours: "18:00-09:00".to_owned(),
-        lunch: None,
-    });
+    spec.office.monday = Some(HoursSpec { hours: "18:00-09:00".to_owned(), lunch: None });
     spec.office.saturday = None;
     spec.years[0].status = "finnal".to_owned();
     spec.years[0].working_days = 200;
@@ -248,10 +182,7 @@ fn a_file_with_mistakes_gets_all_of_them_back() {
         "year 2026.short_days: \"01-05\" is a day off",
         "year 2029: does not follow 2026",
     ] {
-        assert!(
-            mistakes.iter().any(|mistake| mistake.starts_with(expected)),
-            "{expected} not in {mistakes:#?}"
-        );
+        assert!(mistakes.iter().any(|mistake| mistake.starts_with(expected)), "{expected} not in {mistakes:#?}");
     }
 }
 

@@ -73,11 +73,7 @@ pub(super) fn build(
 ) -> Result<Policies, Vec<String>> {
     let mut mistakes = Vec::new();
     if specs.len() > usize::from(u16::MAX) {
-        mistakes.push(format!(
-            "policy: {} policies (allowed: up to {})",
-            specs.len(),
-            u16::MAX
-        ));
+        mistakes.push(format!("policy: {} policies (allowed: up to {})", specs.len(), u16::MAX));
     }
     let mut policies: Vec<Policy> = Vec::with_capacity(specs.len());
     for (index, spec) in specs.iter().enumerate() {
@@ -88,28 +84,18 @@ pub(super) fn build(
             mistakes.push(format!("{key}.name: stands twice (allowed: a name of its own)"));
         }
         if spec.source_note.trim().is_empty() {
-            mistakes.push(format!(
-                "{key}.source_note: empty (allowed: the rule it comes from, or \"default\")"
-            ));
+            mistakes.push(format!("{key}.source_note: empty (allowed: the rule it comes from, or \"default\")"));
         }
         let before = mistakes.len();
         let conditions = conditions(&spec.conditions, &key, names, &mut mistakes);
         let readable = mistakes.len() == before;
-        if let Some(earlier) = policies
-            .iter()
-            .find(|earlier| readable && earlier.conditions.covers(&conditions))
-        {
+        if let Some(earlier) = policies.iter().find(|earlier| readable && earlier.conditions.covers(&conditions)) {
             mistakes.push(format!(
                 "{key}: can never match, \"{}\" above takes all its cases (allowed: narrower policies first)",
                 earlier.name
             ));
         }
-        let mut policy = Policy {
-            name: spec.name.clone(),
-            conditions,
-            first_answer: None,
-            final_answer: None,
-        };
+        let mut policy = Policy { name: spec.name.clone(), conditions, first_answer: None, final_answer: None };
         for (number, clock) in spec.clocks.iter().enumerate() {
             let key = format!("{key}.clock[{}]", number + 1);
             let (clock, goal) = read_clock(clock, &key, calendars, &mut mistakes);
@@ -119,22 +105,13 @@ pub(super) fn build(
                 None => continue,
             };
             if slot.is_some() {
-                mistakes.push(format!(
-                    "{key}.clock: stands twice (allowed: each clock once in a policy)"
-                ));
+                mistakes.push(format!("{key}.clock: stands twice (allowed: each clock once in a policy)"));
             }
             *slot = goal;
         }
         policies.push(policy);
     }
-    if mistakes.is_empty() {
-        Ok(Policies {
-            policies,
-            calendars: calendars.to_vec(),
-        })
-    } else {
-        Err(mistakes)
-    }
+    if mistakes.is_empty() { Ok(Policies { policies, calendars: calendars.to_vec() }) } else { Err(mistakes) }
 }
 
 fn conditions(spec: &MatchSpec, key: &str, names: &dyn NameIds, mistakes: &mut Vec<String>) -> Conditions {
@@ -173,11 +150,7 @@ fn conditions(spec: &MatchSpec, key: &str, names: &dyn NameIds, mistakes: &mut V
             |name| names.topic(name),
             |word| note("topic", word, "the topics of the reference"),
         ),
-        bodies: wide_set(
-            &spec.body,
-            |name| names.body(name),
-            |word| note("body", word, "the bodies of the reference"),
-        ),
+        bodies: wide_set(&spec.body, |name| names.body(name), |word| note("body", word, "the bodies of the reference")),
     }
 }
 
@@ -246,26 +219,15 @@ fn read_clock(
 ) -> (Option<Clock>, Option<Goal>) {
     let clock = Clock::from_name(&spec.clock);
     if clock.is_none() {
-        mistakes.push(format!(
-            "{key}.clock: \"{}\" (allowed: {})",
-            spec.clock,
-            all(Clock::ALL, Clock::name)
-        ));
+        mistakes.push(format!("{key}.clock: \"{}\" (allowed: {})", spec.clock, all(Clock::ALL, Clock::name)));
     }
     let unit = GoalUnit::from_name(&spec.unit);
     match unit {
-        None => mistakes.push(format!(
-            "{key}.unit: \"{}\" (allowed: {})",
-            spec.unit,
-            all(GoalUnit::ALL, GoalUnit::name)
-        )),
+        None => {
+            mistakes.push(format!("{key}.unit: \"{}\" (allowed: {})", spec.unit, all(GoalUnit::ALL, GoalUnit::name)))
+        }
         Some(unit) if !(1..=largest_goal(unit)).contains(&spec.goal) => {
-            mistakes.push(format!(
-                "{key}.goal: {} (allowed: 1 to {} {})",
-                spec.goal,
-                largest_goal(unit),
-                unit.name()
-            ));
+            mistakes.push(format!("{key}.goal: {} (allowed: 1 to {} {})", spec.goal, largest_goal(unit), unit.name()));
         }
         Some(_) => {}
     }
@@ -275,19 +237,13 @@ fn read_clock(
     };
     if roll.is_none() {
         let word = spec.roll.as_deref().unwrap_or_default();
-        mistakes.push(format!(
-            "{key}.roll: \"{word}\" (allowed: {})",
-            all(Roll::ALL, Roll::name)
-        ));
+        mistakes.push(format!("{key}.roll: \"{word}\" (allowed: {})", all(Roll::ALL, Roll::name)));
     }
     let counts_working_time = matches!(unit, Some(GoalUnit::WorkingHours | GoalUnit::WorkingDays));
     let rolls = roll.is_some_and(|roll| roll != Roll::None);
     // Working time never ends on a day off; and hours with a roll forward would let an earlier case fall due later.
     if rolls && unit.is_some_and(|unit| unit != GoalUnit::Days) {
-        mistakes.push(format!(
-            "{key}.roll: only a goal in days can roll (allowed: none, with {})",
-            spec.unit
-        ));
+        mistakes.push(format!("{key}.roll: only a goal in days can roll (allowed: none, with {})", spec.unit));
     }
     let known = || calendars.iter().map(Calendar::name).collect::<Vec<_>>().join(", ");
     let calendar = spec.calendar.as_ref().and_then(|name| {
@@ -298,16 +254,8 @@ fn read_clock(
         index.and_then(|index| u16::try_from(index).ok())
     });
     if spec.calendar.is_none() && (counts_working_time || rolls) {
-        mistakes.push(format!(
-            "{key}.calendar: missing, working time and rolls need one (allowed: {})",
-            known()
-        ));
+        mistakes.push(format!("{key}.calendar: missing, working time and rolls need one (allowed: {})", known()));
     }
-    let goal = unit.zip(roll).map(|(unit, roll)| Goal {
-        amount: spec.goal,
-        unit,
-        roll,
-        calendar,
-    });
+    let goal = unit.zip(roll).map(|(unit, roll)| Goal { amount: spec.goal, unit, roll, calendar });
     (clock, goal)
 }

@@ -9,10 +9,7 @@ struct Names;
 
 impl NameIds for Names {
     fn source(&self, name: &str) -> Option<u8> {
-        ["pos", "incident", "sed"]
-            .iter()
-            .position(|known| *known == name)
-            .map(|index| index as u8)
+        ["pos", "incident", "sed"].iter().position(|known| *known == name).map(|index| index as u8)
     }
     fn block(&self, name: &str) -> Option<u8> {
         (name == "ЖКХ").then_some(4)
@@ -64,9 +61,7 @@ const INCIDENT: u8 = 1;
 const SED: u8 = 2;
 
 fn at(year: i32, month: u32, day: u32, hour: u32) -> Time {
-    MoscowDay::from_date(year, month, day)
-        .expect("a date")
-        .second(hour * 3600)
+    MoscowDay::from_date(year, month, day).expect("a date").second(hour * 3600)
 }
 
 fn end_of(year: i32, month: u32, day: u32) -> Due {
@@ -80,103 +75,50 @@ fn due(case: CaseFacts, clock: Clock, start: Time) -> Due {
 
 #[test]
 fn an_appeal_under_59_fz_has_thirty_days_and_rolls_back() {
-    let appeal = CaseFacts {
-        law: Some(Law::Fz59),
-        ..case(SED)
-    };
+    let appeal = CaseFacts { law: Some(Law::Fz59), ..case(SED) };
     // 18.12.2025 + 30 days is Saturday 17.01.2026.
-    assert_eq!(
-        due(appeal, Clock::FinalAnswer, at(2025, 12, 18, 10)),
-        end_of(2026, 1, 16)
-    );
+    assert_eq!(due(appeal, Clock::FinalAnswer, at(2025, 12, 18, 10)), end_of(2026, 1, 16));
     // 05.12.2025 + 30 days is Sunday 04.01.2026, inside the holidays: the last working day was 30.12.2025.
-    assert_eq!(
-        due(appeal, Clock::FinalAnswer, at(2025, 12, 5, 10)),
-        end_of(2025, 12, 30)
-    );
-    assert_eq!(
-        due(appeal, Clock::FinalAnswer, at(2026, 1, 13, 10)),
-        end_of(2026, 2, 12)
-    );
+    assert_eq!(due(appeal, Clock::FinalAnswer, at(2025, 12, 5, 10)), end_of(2025, 12, 30));
+    assert_eq!(due(appeal, Clock::FinalAnswer, at(2026, 1, 13, 10)), end_of(2026, 2, 12));
     assert_eq!(due(appeal, Clock::FirstAnswer, at(2026, 1, 13, 10)), Due::None);
 }
 
 #[test]
 fn a_fast_track_has_ten_days_across_the_holidays_as_the_export_shows() {
-    let message = CaseFacts {
-        fast_track: true,
-        ..case(POS)
-    };
-    assert_eq!(
-        due(message, Clock::FinalAnswer, at(2026, 1, 6, 12)),
-        end_of(2026, 1, 16)
-    );
+    let message = CaseFacts { fast_track: true, ..case(POS) };
+    assert_eq!(due(message, Clock::FinalAnswer, at(2026, 1, 6, 12)), end_of(2026, 1, 16));
     // The end on a Saturday stays there.
-    assert_eq!(
-        due(message, Clock::FinalAnswer, at(2026, 1, 7, 12)),
-        end_of(2026, 1, 17)
-    );
-    assert_eq!(
-        due(case(POS), Clock::FinalAnswer, at(2026, 1, 6, 12)),
-        end_of(2026, 2, 5)
-    );
+    assert_eq!(due(message, Clock::FinalAnswer, at(2026, 1, 7, 12)), end_of(2026, 1, 17));
+    assert_eq!(due(case(POS), Clock::FinalAnswer, at(2026, 1, 6, 12)), end_of(2026, 2, 5));
 }
 
 #[test]
 fn a_filing_under_59_fz_wins_over_the_fast_track() {
-    let appeal = CaseFacts {
-        law: Some(Law::Fz59),
-        fast_track: true,
-        ..case(POS)
-    };
+    let appeal = CaseFacts { law: Some(Law::Fz59), fast_track: true, ..case(POS) };
     assert_eq!(ryazan().first_match(&appeal), Some(PolicyId(0)));
 }
 
 #[test]
 fn social_networks_have_eight_hours_and_seven_working_days() {
-    assert_eq!(
-        due(case(INCIDENT), Clock::FirstAnswer, at(2026, 1, 16, 18)),
-        Due::At(at(2026, 1, 17, 2))
-    );
-    assert_eq!(
-        due(case(INCIDENT), Clock::FinalAnswer, at(2026, 1, 16, 18)),
-        end_of(2026, 1, 27)
-    );
-    assert_eq!(
-        due(case(INCIDENT), Clock::FinalAnswer, at(2025, 12, 30, 18)),
-        end_of(2026, 1, 20)
-    );
-    let urgent = CaseFacts {
-        priority: Priority::Urgent,
-        law: None,
-        ..case(INCIDENT)
-    };
-    assert_eq!(
-        due(urgent, Clock::FirstAnswer, at(2026, 1, 16, 18)),
-        Due::At(at(2026, 1, 16, 22))
-    );
+    assert_eq!(due(case(INCIDENT), Clock::FirstAnswer, at(2026, 1, 16, 18)), Due::At(at(2026, 1, 17, 2)));
+    assert_eq!(due(case(INCIDENT), Clock::FinalAnswer, at(2026, 1, 16, 18)), end_of(2026, 1, 27));
+    assert_eq!(due(case(INCIDENT), Clock::FinalAnswer, at(2025, 12, 30, 18)), end_of(2026, 1, 20));
+    let urgent = CaseFacts { priority: Priority::Urgent, law: None, ..case(INCIDENT) };
+    assert_eq!(due(urgent, Clock::FirstAnswer, at(2026, 1, 16, 18)), Due::At(at(2026, 1, 16, 22)));
 }
 
 #[test]
 fn a_case_no_policy_wants_has_none() {
     assert_eq!(ryazan().first_match(&case(SED)), None);
     assert_eq!(ryazan().first_match(&case(200)), None);
-    assert_eq!(
-        ryazan().due(PolicyId(999), Clock::FinalAnswer, at(2026, 1, 1, 0)),
-        Due::None
-    );
+    assert_eq!(ryazan().due(PolicyId(999), Clock::FinalAnswer, at(2026, 1, 1, 0)), Due::None);
 }
 
 #[test]
 fn a_missing_calendar_year_is_said_and_not_guessed() {
-    assert_eq!(
-        due(case(INCIDENT), Clock::FinalAnswer, at(2027, 12, 28, 9)),
-        Due::CalendarMissing
-    );
-    assert!(matches!(
-        due(case(INCIDENT), Clock::FirstAnswer, at(2028, 1, 1, 9)),
-        Due::At(_)
-    ));
+    assert_eq!(due(case(INCIDENT), Clock::FinalAnswer, at(2027, 12, 28, 9)), Due::CalendarMissing);
+    assert!(matches!(due(case(INCIDENT), Clock::FirstAnswer, at(2028, 1, 1, 9)), Due::At(_)));
 }
 
 #[test]
@@ -208,30 +150,15 @@ fn every_condition_narrows() {
     };
     assert_eq!(policies.first_match(&fits), Some(PolicyId(0)));
     for other in [
-        CaseFacts {
-            source: INCIDENT,
-            ..fits
-        },
-        CaseFacts {
-            law: Some(Law::Fz59),
-            ..fits
-        },
+        CaseFacts { source: INCIDENT, ..fits },
+        CaseFacts { law: Some(Law::Fz59), ..fits },
         CaseFacts { law: None, ..fits },
-        CaseFacts {
-            fast_track: true,
-            ..fits
-        },
+        CaseFacts { fast_track: true, ..fits },
         CaseFacts { block: 5, ..fits },
         CaseFacts { topic: 4, ..fits },
         CaseFacts { body: 0, ..fits },
-        CaseFacts {
-            priority: Priority::Normal,
-            ..fits
-        },
-        CaseFacts {
-            kind: Some(MessageKind::Thanks),
-            ..fits
-        },
+        CaseFacts { priority: Priority::Normal, ..fits },
+        CaseFacts { kind: Some(MessageKind::Thanks), ..fits },
         CaseFacts { kind: None, ..fits },
     ] {
         assert_eq!(policies.first_match(&other), None, "{other:?}");
@@ -242,25 +169,16 @@ fn every_condition_narrows() {
 fn a_roll_never_puts_the_deadline_before_the_start() {
     let policies = one("goal = 1\nunit = \"days\"\ncalendar = \"russia\"\nroll = \"previous\"");
     // Saturday 17.01 + 1 day is Sunday; the working day before is Friday, before the start.
-    assert_eq!(
-        policies.due(PolicyId(0), Clock::FinalAnswer, at(2026, 1, 17, 10)),
-        end_of(2026, 1, 18)
-    );
+    assert_eq!(policies.due(PolicyId(0), Clock::FinalAnswer, at(2026, 1, 17, 10)), end_of(2026, 1, 18));
 }
 
 #[test]
 fn working_hours_and_a_roll_forward_count_by_the_calendar() {
     let hours = one("goal = 9\nunit = \"working_hours\"\ncalendar = \"russia\"");
     let expected = MoscowDay::from_date(2026, 1, 13).map(|day| Due::At(day.second(10 * 3600 + 48 * 60)));
-    assert_eq!(
-        Some(hours.due(PolicyId(0), Clock::FinalAnswer, at(2026, 1, 12, 10))),
-        expected
-    );
+    assert_eq!(Some(hours.due(PolicyId(0), Clock::FinalAnswer, at(2026, 1, 12, 10))), expected);
     let forward = one("goal = 5\nunit = \"days\"\ncalendar = \"russia\"\nroll = \"next\"");
-    assert_eq!(
-        forward.due(PolicyId(0), Clock::FinalAnswer, at(2025, 12, 29, 10)),
-        end_of(2026, 1, 12)
-    );
+    assert_eq!(forward.due(PolicyId(0), Clock::FinalAnswer, at(2025, 12, 29, 10)), end_of(2026, 1, 12));
 }
 
 #[test]
@@ -268,10 +186,7 @@ fn only_goals_in_days_roll() {
     let text = "[[policy]]\nname = \"p\"\nsource_note = \"test\"\n[[policy.clock]]\nclock = \"first_answer\"\n\
                 goal = 8\nunit = \"hours\"\ncalendar = \"russia\"\nroll = \"next\"";
     let mistakes = Policies::build(&specs(text), &[russia()], &Names).expect_err("must be refused");
-    assert_eq!(
-        mistakes,
-        ["policy[1] \"p\".clock[1].roll: only a goal in days can roll (allowed: none, with hours)"]
-    );
+    assert_eq!(mistakes, ["policy[1] \"p\".clock[1].roll: only a goal in days can roll (allowed: none, with hours)"]);
 }
 
 #[test]
@@ -323,10 +238,7 @@ fn a_file_with_mistakes_gets_all_of_them_back() {
         "policy[3] \"все\".name: stands twice",
         "policy[3] \"все\": can never match",
     ] {
-        assert!(
-            mistakes.iter().any(|mistake| mistake.starts_with(expected)),
-            "{expected} not in {mistakes:#?}"
-        );
+        assert!(mistakes.iter().any(|mistake| mistake.starts_with(expected)), "{expected} not in {mistakes:#?}");
     }
     assert_eq!(mistakes.len(), 13, "{mistakes:#?}");
 }

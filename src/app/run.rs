@@ -1,0 +1,334 @@
+//! `tsur run`: the consumer group member. Starts the poll thread, gives every assigned partition its worker, and ends
+//! everything within one shutdown budget.
+//! Invariants: a worker exists exactly as long as its assignment; a failed worker ends the process (a restart recovers
+//! from everything), a stopped one does not end the others; ending never waits without a limit.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer;
+use rdkafka::error::KafkaError;
+use thiserror::Error;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::app::registry::Registry;
+use crate::app::rules::{RulesError, SharedRules, SourceRules};
+use crate::config::{Config, Pipeline};
+use crate::kafka::admin::AdminError;
+use crate::kafka::chunk::Chunk;
+use crate::kafka::client::consumer;
+use crate::kafka::committer::Committer;
+use crate::kafka::poll::{Command, PollError, PollEvent, PollStats, Poller};
+use crate::mapping::mapper::Mapper;
+use crate::model::ids::{AssignmentEpoch, StreamEpoch};
+use crate::model::windows::Retention;
+use crate::partition::flight::{Backoff, Stop};
+use crate::partition::fold::{BatchLimits, Fold};
+use crate::partition::ports::StreamId;
+use crate::partition::recovery::{Consent, LogView};
+use crate::partition::status::PartitionStatus;
+use crate::partition::worker::{Assignment, Timing, Worker, WorkerEnd};
+use crate::sink::clickhouse::ClickHouse;
+use crate::telemetry::metrics;
+
+/// Longest pause between two attempts at a server that is away.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(8);
+
+/// What the command line adds to the configuration.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RunOptions {
+    pub consent: Consent,
+    /// End when nothing was left to read for this long.
+    pub until_idle: Option<Duration>,
+}
+
+#[derive(Debug, Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    #[error("kafka: {0}")]
+    Kafka(#[from] KafkaError),
+    #[error(transparent)]
+    Poll(#[from] PollError),
+    #[error("a thread could not be started: {0}")]
+    Thread(#[from] std::io::Error),
+    #[error("partition {partition} failed: {problem}")]
+    Failed { partition: String, problem: String },
+    #[error("{count} partition(s) stopped and need an operator; the first is {partition}: {problem}")]
+    Stopped { count: usize, partition: String, problem: String },
+}
+
+/// How the process is told to end: 0 go on, 1 drain, 2 at once.
+pub type Signal = watch::Receiver<u8>;
+
+struct Running {
+    stop: watch::Sender<Stop>,
+    stream: StreamId,
+}
+
+struct Member {
+    config: Arc<Config>,
+    shared: SharedRules,
+    rules: HashMap<String, Arc<SourceRules>>,
+    options: RunOptions,
+    sink: Arc<ClickHouse>,
+    committer: Committer,
+    commands: Sender<Command>,
+    slots: Arc<Semaphore>,
+    registry: Arc<Registry>,
+    running: HashMap<AssignmentEpoch, Running>,
+    workers: JoinSet<(AssignmentEpoch, WorkerEnd)>,
+    stopped: Vec<(StreamId, String)>,
+}
+
+/// The retention of windows as the configuration says.
+pub fn retention(config: &Config) -> Retention {
+    let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+    let windows = &config.settings.windows;
+    Retention { minute: seconds(windows.minute_retention), hour: seconds(windows.hour_retention) }
+}
+
+/// Runs until told to stop, until idle, or until something needs a restart.
+pub async fn run(
+    config: Arc<Config>,
+    shared: SharedRules,
+    registry: Arc<Registry>,
+    options: RunOptions,
+    mut signal: Signal,
+) -> Result<(), RunError> {
+    let (rebalances, rebalance_inbox) = channel();
+    let (commands, command_inbox) = channel();
+    let (events, mut event_inbox) = unbounded_channel();
+    let consumer = consumer(&config.settings.kafka, rebalances)?;
+    let topics: Vec<&str> = config.pipelines.iter().map(|pipeline| pipeline.kafka_topic.as_str()).collect();
+    consumer.subscribe(&topics)?;
+    let (committer, _commit_thread) = Committer::start(consumer.clone())?;
+    let budget = &config.settings.budget;
+    let poller = Poller {
+        consumer,
+        rebalances: rebalance_inbox,
+        commands: command_inbox,
+        events,
+        stats: registry.poll.clone(),
+        limits: crate::kafka::budget::Limits {
+            records: budget.records,
+            bytes: budget.bytes,
+            reopen_ratio: budget.reopen_ratio,
+        },
+        drain: config.settings.kafka.drain(),
+        sources: config.pipelines.iter().map(source_entry).collect(),
+    };
+    let poll_thread =
+        std::thread::Builder::new().name("tsur-poll".to_owned()).spawn(move || crate::kafka::poll::run(poller))?;
+
+    let sink = Arc::new(ClickHouse::new(&config.settings.clickhouse, shared.names.clone(), retention(&config)));
+    let rules = config
+        .pipelines
+        .iter()
+        .map(|pipeline| (pipeline.source.clone(), Arc::new(shared.of_source(&pipeline.source))))
+        .collect();
+    let slots = Arc::new(Semaphore::new(config.settings.batch.insert_slots));
+    let mut member = Member {
+        config,
+        shared,
+        rules,
+        options,
+        sink,
+        committer,
+        commands,
+        slots,
+        registry,
+        running: HashMap::new(),
+        workers: JoinSet::new(),
+        stopped: Vec::new(),
+    };
+    let outcome = member.serve(&mut event_inbox, &mut signal).await;
+    member.shut_down(&mut signal, &mut event_inbox).await;
+    // the last handles of the consumer go here; closing it leaves the group, which must not outlast the budget
+    drop(member.committer);
+    let closing = tokio::task::spawn_blocking(move || poll_thread.join());
+    if tokio::time::timeout(Duration::from_secs(5), closing).await.is_err() {
+        warn!("the consumer did not close in time; the group will notice by its session");
+    }
+    outcome?;
+    match member.stopped.first() {
+        Some((partition, problem)) => Err(RunError::Stopped {
+            count: member.stopped.len(),
+            partition: partition.to_string(),
+            problem: problem.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
+fn source_entry(pipeline: &Pipeline) -> (String, (Arc<str>, Arc<str>)) {
+    (pipeline.kafka_topic.clone(), (Arc::from(pipeline.name.as_str()), Arc::from(pipeline.source.as_str())))
+}
+
+impl Member {
+    async fn serve(&mut self, events: &mut UnboundedReceiver<PollEvent>, signal: &mut Signal) -> Result<(), RunError> {
+        let mut second = tokio::time::interval(Duration::from_millis(250));
+        let mut idle_since = Instant::now();
+        let mut seen_records = 0;
+        loop {
+            tokio::select! {
+                biased; // the end first, then partitions coming and going, then bookkeeping
+                _ = signal.changed() => return Ok(()),
+                event = events.recv() => match event {
+                    Some(PollEvent::Assigned { stream, epoch, log, chunks }) => self.assign(stream, epoch, log, chunks),
+                    Some(PollEvent::Revoked { epoch, within }) => self.revoke(epoch, within),
+                    Some(PollEvent::Ended(result)) => return Ok(result?),
+                    None => return Ok(()),
+                },
+                Some(ended) = self.workers.join_next() => self.ended(ended)?,
+                _ = second.tick() => {
+                    self.observe();
+                    let records = self.registry.poll.records.load(Ordering::Relaxed);
+                    let totals = self.registry.totals();
+                    if records != seen_records || !totals.all_settled || totals.partitions == 0 {
+                        seen_records = records;
+                        idle_since = Instant::now();
+                    }
+                    if self.options.until_idle.is_some_and(|idle| idle_since.elapsed() >= idle) {
+                        info!("nothing left to read");
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    fn assign(&mut self, stream: StreamId, epoch: AssignmentEpoch, log: LogView, chunks: UnboundedReceiver<Chunk>) {
+        let found = self.config.pipelines.iter().find(|pipeline| pipeline.kafka_topic == *stream.topic);
+        let (Some(pipeline), Some(rules)) = (found, self.rules.get(&*stream.source)) else {
+            let _ = self.commands.send(Command::Left { epoch });
+            return;
+        };
+        let settings = &self.config.settings;
+        let limits = BatchLimits {
+            rows: settings.batch.max_rows,
+            bytes: settings.batch.max_bytes,
+            max_record_bytes: settings.limits.max_record_bytes,
+        };
+        let retention = retention(&self.config);
+        let mapper = Mapper::new(pipeline, self.shared.dictionaries.clone(), self.shared.identity.clone());
+        let fold = Fold::new(stream.clone(), self.shared.names.clone(), mapper, rules.clone(), limits, retention);
+        let assignment = Assignment {
+            stream: stream.clone(),
+            epoch,
+            stream_epoch: StreamEpoch(pipeline.stream_epoch),
+            rules: self.config.rules,
+            log_view: log,
+            consent: self.options.consent,
+            timing: Timing {
+                max_age: settings.batch.max_age,
+                idle_age: settings.batch.idle_age,
+                max_consecutive_rejects: settings.limits.max_consecutive_rejects,
+            },
+            retention,
+            backoff: Backoff { first: settings.clickhouse.first_backoff, longest: LONGEST_BACKOFF },
+        };
+        let (stop, stop_inbox) = watch::channel(Stop::No);
+        let (status, status_copy) = watch::channel(PartitionStatus::default());
+        let worker = Worker::new(
+            assignment,
+            fold,
+            self.committer.clone(),
+            self.sink.clone(),
+            chunks,
+            self.commands.clone(),
+            self.slots.clone(),
+            stop_inbox,
+            status,
+        );
+        self.registry.add(epoch, stream.clone(), status_copy);
+        self.running.insert(epoch, Running { stop, stream });
+        self.workers.spawn(async move { (epoch, worker.run().await) });
+    }
+
+    fn revoke(&mut self, epoch: AssignmentEpoch, within: Duration) {
+        if let Some(running) = self.running.get(&epoch) {
+            running.stop.send_replace(Stop::DrainUntil(Instant::now() + within));
+        }
+    }
+
+    fn ended(&mut self, ended: Result<(AssignmentEpoch, WorkerEnd), tokio::task::JoinError>) -> Result<(), RunError> {
+        let (epoch, end) =
+            ended.map_err(|panic| RunError::Failed { partition: "?".to_owned(), problem: panic.to_string() })?;
+        let stream = self.running.remove(&epoch).map(|running| running.stream);
+        match (end, stream) {
+            (WorkerEnd::Stopped(problem), Some(stream)) => self.stopped.push((stream, problem)), // stays visible in health
+            (WorkerEnd::Failed(problem), stream) => {
+                let partition = stream.map_or_else(|| "?".to_owned(), |stream| stream.to_string());
+                return Err(RunError::Failed { partition, problem });
+            }
+            _ => self.registry.remove(epoch),
+        }
+        Ok(())
+    }
+
+    fn observe(&self) {
+        let totals = self.registry.totals();
+        let poll: &PollStats = &self.registry.poll;
+        metrics::overview(&metrics::Overview {
+            records: poll.records.load(Ordering::Relaxed),
+            budget_records: poll.in_memory_records.load(Ordering::Relaxed),
+            budget_bytes: poll.in_memory_bytes.load(Ordering::Relaxed),
+            paused: poll.paused.load(Ordering::Relaxed),
+            partitions: totals.partitions,
+            cases: totals.cases,
+            windows: totals.windows,
+            ready: self.registry.unready().is_empty(),
+        });
+    }
+
+    /// Drains every worker within the budget; a second signal ends the waiting. What does not land is left as an open
+    /// intent, so nothing is lost either way.
+    async fn shut_down(&mut self, signal: &mut Signal, events: &mut UnboundedReceiver<PollEvent>) {
+        self.registry.set_draining();
+        let budget = self.config.settings.shutdown.budget.min(self.config.settings.kafka.drain());
+        let deadline = Instant::now() + budget;
+        for running in self.running.values() {
+            running.stop.send_replace(Stop::DrainUntil(deadline));
+        }
+        while !self.running.is_empty() {
+            tokio::select! {
+                biased; // a second signal must not wait for anything
+                () = second_signal(signal) => {
+                    warn!("stopped at once; what was in flight is finished by the next owner");
+                    break;
+                }
+                ended = self.workers.join_next() => match ended {
+                    Some(Ok((epoch, _))) => { self.running.remove(&epoch); }
+                    Some(Err(panic)) => warn!(%panic, "a worker panicked while draining"),
+                    None => break,
+                },
+                event = events.recv() => if let Some(PollEvent::Assigned { epoch, .. }) = event {
+                    let _ = self.commands.send(Command::Left { epoch });
+                },
+                () = tokio::time::sleep_until(tokio::time::Instant::from_std(deadline)) => break,
+            }
+        }
+        self.workers.shutdown().await;
+        let _ = self.commands.send(Command::Shutdown); // the poll thread may have ended by itself
+    }
+}
+
+async fn second_signal(signal: &mut Signal) {
+    loop {
+        if *signal.borrow_and_update() >= 2 {
+            return;
+        }
+        if signal.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

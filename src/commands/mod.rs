@@ -1,0 +1,77 @@
+//! The commands of the binary, one file each. Owner: `main`. Invariant: a command that found something wrong ends with
+//! exit code 1 and says what to do; help texts have an example.
+
+mod audit;
+mod check;
+mod migrate;
+mod run;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config};
+
+/// Stream processing for a regional control centre: Kafka in, exactly-once ClickHouse out.
+#[derive(Parser)]
+#[command(name = "tsur", version, max_term_width = 110)]
+pub struct Cli {
+    /// Folder of tsur.toml
+    #[arg(long, global = true, env = "TSUR_CONFIG", default_value = "config", value_name = "DIR")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Read the Kafka topics and write ClickHouse until told to stop
+    Run(run::Args),
+    /// Check every configuration file and report all mistakes at once
+    Check(check::Args),
+    /// Create or update the ClickHouse schema, and the Kafka topics if asked
+    Migrate(migrate::Args),
+    /// Prove by SQL that every record is accounted once and that projections equal the journal
+    Audit(audit::Args),
+}
+
+/// Runs the command; the error chain is for people.
+pub fn dispatch(cli: Cli) -> anyhow::Result<()> {
+    let folder = cli.config;
+    match cli.command {
+        Command::Run(args) => run::main(&folder, &args),
+        Command::Check(args) => check::main(&folder, &args),
+        Command::Migrate(args) => migrate::main(&folder, &args),
+        Command::Audit(args) => audit::main(&folder, &args),
+    }
+}
+
+/// The configuration of the folder and of the process's environment.
+fn load(folder: &std::path::Path) -> anyhow::Result<Arc<Config>> {
+    let environment = |name: &str| std::env::var(name).ok();
+    Ok(Arc::new(config::load(folder, &environment)?))
+}
+
+/// The async runtime of a command.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("tsur-async").build()
+}
+
+/// Counts the signals to end: the first drains, the second stops at once.
+fn signals() -> anyhow::Result<tokio::sync::watch::Receiver<u8>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (count, copy) = tokio::sync::watch::channel(0u8);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            count.send_modify(|count| *count = count.saturating_add(1));
+        }
+    });
+    Ok(copy)
+}

@@ -1,0 +1,61 @@
+//! `tsur run`.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use metrics_exporter_prometheus::PrometheusBuilder;
+
+use crate::app::registry::Registry;
+use crate::app::rules::SharedRules;
+use crate::app::run::{RunOptions, run};
+use crate::app::start;
+use crate::commands::{load, runtime, signals};
+use crate::config::units::parse_duration;
+use crate::partition::recovery::Consent;
+use crate::telemetry::{http, logs, metrics};
+
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  tsur run\n  tsur run --until-idle 10s\n  TSUR_KAFKA=kafka:9092 TSUR_CLICKHOUSE_URL=http://ch:8123 tsur run"
+)]
+pub struct Args {
+    /// End by itself when nothing was left to read for this long, e.g. 10s
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    until_idle: Option<Duration>,
+    /// Where offsets and journal disagree, go on after the journal's last row
+    #[arg(long)]
+    resume_from_journal: bool,
+    /// Accept a range of offsets as lost, and record it
+    #[arg(long)]
+    accept_gap: bool,
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    parse_duration(text).ok_or_else(|| format!("{text:?} is not a time like 10s, 500ms or 5m"))
+}
+
+pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
+    let config = load(folder)?;
+    logs::start(&config.settings.log);
+    let shared = SharedRules::build(&config, None)?;
+    let recorder =
+        PrometheusBuilder::new().install_recorder().context("the metrics recorder could not be installed")?;
+    metrics::describe();
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(async {
+        let signal = signals()?;
+        start::check(&config).await?;
+        let registry = Arc::new(Registry::new(Arc::default()));
+        let address = http::serve(config.settings.http.listen, recorder, registry.clone())
+            .await
+            .with_context(|| format!("http.listen {} cannot be bound", config.settings.http.listen))?;
+        tracing::info!(%address, pipelines = config.pipelines.len(), rules = %config.rules, "tsur runs");
+        let consent = Consent { resume_from_journal: args.resume_from_journal, accept_gap: args.accept_gap };
+        let options = RunOptions { consent, until_idle: args.until_idle };
+        run(config.clone(), shared, registry, options, signal).await.map_err(anyhow::Error::from)
+    });
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    outcome
+}
