@@ -5,8 +5,8 @@ use super::SourceKind;
 use super::case::Case;
 use super::config::SimulationConfig;
 use super::dice::{Dice, Weighted};
+use super::opening::draw_case;
 use super::rhythm::{intensity, month};
-use super::simulation::draw_case;
 use super::world::World;
 use crate::model::time::Time;
 
@@ -14,8 +14,10 @@ const SAMPLE: usize = 6_000;
 /// New cases a week in life: about 1,100 in social networks and 775 in ПОС.
 const CASES_PER_WEEK: f64 = 1_875.0;
 const WEEK_SECONDS: f64 = 604_800.0;
-/// So that a run with a fixed number of records does not run out of time before it has them.
-const MARGIN: f64 = 1.01;
+/// So that a run with a fixed number of records seldom runs out of time before it has them; accidents make short runs uneven.
+fn margin(records: u64) -> f64 {
+    1.01 + 4.0 / (records.max(1) as f64).sqrt()
+}
 
 /// What the simulation needs to know before it starts.
 #[derive(Clone, Copy, Debug)]
@@ -45,11 +47,15 @@ pub(super) fn calibrate(config: &SimulationConfig, end: Time, world: &World) -> 
     let cases_per_second = match config.records {
         Some(records) => {
             let sound = records as f64 * (1.0 - config.duplicates - config.broken).max(0.05);
-            sound / mix(pos.in_span, incident.in_span) * MARGIN / (hours.total() * 3600.0)
+            sound / mix(pos.in_span, incident.in_span) * margin(records) / (hours.total() * 3600.0)
         }
         None => CASES_PER_WEEK / WEEK_SECONDS * config.volume.max(1e-6),
     };
-    Calibration { cases_per_second, pos_cases, steps_per_case: mix(pos.whole, incident.whole) }
+    Calibration {
+        cases_per_second,
+        pos_cases,
+        steps_per_case: mix(pos.whole, incident.whole),
+    }
 }
 
 /// The inflow of every hour of the span, relative to intensity 1 in a steady month.
@@ -75,5 +81,8 @@ fn mean_life(source: SourceKind, start: Time, end: Time, hours: &Weighted, world
         }
     }
     let mean = |steps: u32| f64::from(steps) / SAMPLE as f64;
-    MeanLife { in_span: mean(in_span).max(0.01), whole: mean(whole).max(1.0) }
+    MeanLife {
+        in_span: mean(in_span).max(0.01),
+        whole: mean(whole).max(1.0),
+    }
 }

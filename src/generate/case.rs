@@ -2,11 +2,11 @@
 //! Owner: the simulation. Invariants: event times of one case grow by at least two seconds a step; a step changes the
 //! case first and is written afterwards, so a record always shows the case as it stood right after the step.
 
+use super::SourceKind;
 use super::dice::{Dice, scatter};
 use super::ledger::{Effect, Fact, Standing};
 use super::rhythm::{into_office, moscow_day};
 use super::world::World;
-use super::SourceKind;
 use crate::model::time::Time;
 use crate::model::words::Status;
 
@@ -136,7 +136,10 @@ impl Case {
                     self.transfers += 1;
                     self.holder = other_body(dice);
                 }
-                (if passed_on { Fact::Transferred } else { Fact::Routed }, Some(Status::InWork))
+                (
+                    if passed_on { Fact::Transferred } else { Fact::Routed },
+                    Some(Status::InWork),
+                )
             }
             Step::InterimAnswer => {
                 self.interim_given = true;
@@ -221,17 +224,27 @@ impl Case {
             }
             Some((step, at))
         };
-        let duty = Some((0.75, true));
+        let duty = Some((0.9, true));
         let office = Some((0.15, false));
         match self.step {
             Step::Found => after(Step::Taken, 7.0 * MINUTE, 0.8, duty, dice),
             Step::Taken if self.twin != 0 => after(Step::MarkedDuplicate, 15.0 * MINUTE, 0.7, None, dice),
             Step::Taken if dice.chance(0.03) => after(Step::MarkedSpam, 15.0 * MINUTE, 0.7, None, dice),
             Step::Taken => after(Step::Routed, 18.0 * MINUTE, 0.7, duty, dice),
-            Step::Routed if self.transfers < 4 && dice.chance(0.10) => after(Step::Routed, 50.0 * MINUTE, 0.8, duty, dice),
+            Step::Routed if self.transfers < 4 && dice.chance(0.10) => {
+                after(Step::Routed, 50.0 * MINUTE, 0.8, duty, dice)
+            }
             Step::Routed if dice.chance(0.012) => None,
-            Step::Routed if !self.interim_given && dice.chance(0.22) => after(Step::InterimAnswer, 2.0 * HOUR, 0.7, duty, dice),
-            Step::Routed => after(Step::Answered, if self.urgent { 1.2 } else { 2.2 } * HOUR, 0.75, duty, dice),
+            Step::Routed if !self.interim_given && dice.chance(0.22) => {
+                after(Step::InterimAnswer, 2.0 * HOUR, 0.7, duty, dice)
+            }
+            Step::Routed => after(
+                Step::Answered,
+                if self.urgent { 1.0 } else { 1.7 } * HOUR,
+                0.7,
+                duty,
+                dice,
+            ),
             Step::InterimAnswer => after(Step::Answered, 3.5 * DAY, 0.7, office, dice),
             Step::Answered if dice.chance(0.30) => after(Step::Reaction, 1.5 * HOUR, 1.2, None, dice),
             Step::Answered => after(Step::Closed, 20.0 * HOUR, 0.7, office, dice),
@@ -253,7 +266,9 @@ impl Case {
             Step::Assigned | Step::SentDown | Step::SentUp if !self.interim_given && dice.chance(0.06) => {
                 after(Step::Extended, 0.55 * self.term(), 0.3, office, dice)
             }
-            Step::Assigned | Step::SentDown | Step::SentUp => after(Step::OnApproval, 0.36 * self.term(), 0.62, office, dice),
+            Step::Assigned | Step::SentDown | Step::SentUp => {
+                after(Step::OnApproval, 0.36 * self.term(), 0.62, office, dice)
+            }
             Step::Extended => after(Step::OnApproval, 16.0 * DAY, 0.5, office, dice),
             Step::OnApproval => after(Step::Answer, 14.0 * HOUR, 0.7, office, dice),
             Step::Answer if dice.chance(0.32) => after(Step::Rating, 18.0 * HOUR, 1.0, None, dice),
@@ -273,7 +288,11 @@ impl Case {
 
     /// Is the answer of a ПОС case overdue as of its last step.
     pub(super) fn is_overdue(&self) -> bool {
-        let day = if self.completed_day > 0 { self.completed_day } else { moscow_day(self.touched) };
+        let day = if self.completed_day > 0 {
+            self.completed_day
+        } else {
+            moscow_day(self.touched)
+        };
         day > self.planned_day
     }
 }

@@ -8,38 +8,98 @@ use chrono::{Datelike, NaiveDate};
 
 /// Relative inflow by the Moscow hour: peaks at 9–11 and 18–21.
 const HOURS: [f64; 24] = [
-    0.28, 0.16, 0.10, 0.08, 0.10, 0.22, 0.55, 0.95, 1.35, 1.85, 1.90, 1.55, 1.20, 1.10, 1.10, 1.10, 1.15, 1.35, 1.75, 1.90, 1.70,
-    1.20, 0.80, 0.56,
+    0.28, 0.16, 0.10, 0.08, 0.10, 0.22, 0.55, 0.95, 1.35, 1.85, 1.90, 1.55, 1.20, 1.10, 1.10, 1.10, 1.15, 1.35, 1.75,
+    1.90, 1.70, 1.20, 0.80, 0.56,
 ];
 /// Relative inflow by the day of the week, Monday first.
 const WEEKDAYS: [f64; 7] = [1.22, 1.15, 1.10, 1.08, 1.05, 0.74, 0.66];
 
 /// Seasonal multipliers of a topic, January first. Topics without an entry are steady.
 const SEASONS: &[(&str, [f64; 12])] = &[
-    ("roads.snow", [9.0, 6.0, 2.0, 0.1, 0.02, 0.02, 0.02, 0.02, 0.02, 0.1, 1.5, 5.0]),
-    ("roads.sidewalk_snow", [8.0, 6.0, 2.0, 0.1, 0.02, 0.02, 0.02, 0.02, 0.02, 0.1, 1.2, 4.5]),
-    ("roads.ice", [5.0, 4.5, 3.0, 0.2, 0.02, 0.02, 0.02, 0.02, 0.02, 0.3, 2.5, 4.0]),
-    ("housing.yard_snow", [8.0, 5.5, 1.8, 0.1, 0.02, 0.02, 0.02, 0.02, 0.02, 0.1, 1.2, 4.5]),
-    ("housing.icicles", [4.0, 5.0, 4.0, 0.4, 0.02, 0.02, 0.02, 0.02, 0.02, 0.05, 0.4, 2.0]),
-    ("housing.heating", [1.8, 1.5, 0.8, 0.8, 0.2, 0.05, 0.05, 0.2, 3.5, 5.0, 1.6, 1.5]),
-    ("housing.hot_water", [0.8, 0.8, 0.8, 0.8, 1.5, 2.2, 2.2, 1.8, 1.3, 1.0, 0.8, 0.8]),
-    ("housing.roof", [0.8, 1.2, 2.5, 1.8, 1.0, 1.0, 1.2, 1.0, 1.0, 1.0, 0.8, 0.8]),
-    ("ecology.flood", [0.05, 0.1, 5.0, 9.0, 0.8, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.05]),
-    ("ecology.forest", [0.1, 0.1, 0.6, 3.5, 2.5, 1.5, 1.8, 1.8, 1.0, 0.6, 0.2, 0.1]),
-    ("ecology.animals", [0.2, 0.2, 0.4, 1.5, 3.0, 3.0, 2.0, 1.5, 0.8, 0.4, 0.2, 0.2]),
-    ("roads.pits", [0.5, 0.7, 3.0, 4.5, 3.0, 1.3, 1.1, 1.0, 1.0, 0.9, 0.7, 0.5]),
-    ("roads.drainage", [0.3, 0.5, 3.0, 2.5, 1.3, 1.6, 1.8, 1.3, 1.2, 1.2, 0.6, 0.3]),
-    ("improvement.grass", [0.02, 0.02, 0.05, 0.4, 3.0, 5.0, 3.5, 2.0, 0.8, 0.1, 0.02, 0.02]),
-    ("improvement.lighting", [1.3, 1.1, 0.9, 0.8, 0.6, 0.5, 0.6, 0.9, 1.2, 1.5, 1.6, 1.6]),
-    ("education.kindergarten", [0.7, 0.7, 0.9, 1.3, 1.5, 1.5, 1.3, 1.6, 1.3, 0.7, 0.6, 0.5]),
-    ("education.process", [0.9, 1.0, 1.0, 1.0, 0.9, 0.2, 0.1, 0.8, 2.5, 1.3, 1.0, 0.9]),
-    ("sport.rink", [5.0, 4.0, 0.8, 0.02, 0.02, 0.02, 0.02, 0.02, 0.02, 0.1, 1.0, 4.0]),
-    ("health.appointment", [1.3, 1.4, 1.2, 1.0, 0.9, 0.8, 0.8, 0.8, 1.0, 1.2, 1.2, 1.2]),
+    (
+        "roads.snow",
+        [9.0, 6.0, 2.0, 0.1, 0.02, 0.02, 0.02, 0.02, 0.02, 0.1, 1.5, 5.0],
+    ),
+    (
+        "roads.sidewalk_snow",
+        [8.0, 6.0, 2.0, 0.1, 0.02, 0.02, 0.02, 0.02, 0.02, 0.1, 1.2, 4.5],
+    ),
+    (
+        "roads.ice",
+        [5.0, 4.5, 3.0, 0.2, 0.02, 0.02, 0.02, 0.02, 0.02, 0.3, 2.5, 4.0],
+    ),
+    (
+        "housing.yard_snow",
+        [8.0, 5.5, 1.8, 0.1, 0.02, 0.02, 0.02, 0.02, 0.02, 0.1, 1.2, 4.5],
+    ),
+    (
+        "housing.icicles",
+        [4.0, 5.0, 4.0, 0.4, 0.02, 0.02, 0.02, 0.02, 0.02, 0.05, 0.4, 2.0],
+    ),
+    (
+        "housing.heating",
+        [1.8, 1.5, 0.8, 0.8, 0.2, 0.05, 0.05, 0.2, 3.5, 5.0, 1.6, 1.5],
+    ),
+    (
+        "housing.hot_water",
+        [0.8, 0.8, 0.8, 0.8, 1.5, 2.2, 2.2, 1.8, 1.3, 1.0, 0.8, 0.8],
+    ),
+    (
+        "housing.roof",
+        [0.8, 1.2, 2.5, 1.8, 1.0, 1.0, 1.2, 1.0, 1.0, 1.0, 0.8, 0.8],
+    ),
+    (
+        "ecology.flood",
+        [0.05, 0.1, 5.0, 9.0, 0.8, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.05],
+    ),
+    (
+        "ecology.forest",
+        [0.1, 0.1, 0.6, 3.5, 2.5, 1.5, 1.8, 1.8, 1.0, 0.6, 0.2, 0.1],
+    ),
+    (
+        "ecology.animals",
+        [0.2, 0.2, 0.4, 1.5, 3.0, 3.0, 2.0, 1.5, 0.8, 0.4, 0.2, 0.2],
+    ),
+    (
+        "roads.pits",
+        [0.5, 0.7, 3.0, 4.5, 3.0, 1.3, 1.1, 1.0, 1.0, 0.9, 0.7, 0.5],
+    ),
+    (
+        "roads.drainage",
+        [0.3, 0.5, 3.0, 2.5, 1.3, 1.6, 1.8, 1.3, 1.2, 1.2, 0.6, 0.3],
+    ),
+    (
+        "improvement.grass",
+        [0.02, 0.02, 0.05, 0.4, 3.0, 5.0, 3.5, 2.0, 0.8, 0.1, 0.02, 0.02],
+    ),
+    (
+        "improvement.lighting",
+        [1.3, 1.1, 0.9, 0.8, 0.6, 0.5, 0.6, 0.9, 1.2, 1.5, 1.6, 1.6],
+    ),
+    (
+        "education.kindergarten",
+        [0.7, 0.7, 0.9, 1.3, 1.5, 1.5, 1.3, 1.6, 1.3, 0.7, 0.6, 0.5],
+    ),
+    (
+        "education.process",
+        [0.9, 1.0, 1.0, 1.0, 0.9, 0.2, 0.1, 0.8, 2.5, 1.3, 1.0, 0.9],
+    ),
+    (
+        "sport.rink",
+        [5.0, 4.0, 0.8, 0.02, 0.02, 0.02, 0.02, 0.02, 0.02, 0.1, 1.0, 4.0],
+    ),
+    (
+        "health.appointment",
+        [1.3, 1.4, 1.2, 1.0, 0.9, 0.8, 0.8, 0.8, 1.0, 1.2, 1.2, 1.2],
+    ),
 ];
 
 /// The seasonal multiplier of a topic in a month (0 = January).
 pub(super) fn season(topic_code: &str, month: usize) -> f64 {
-    SEASONS.iter().find(|(code, _)| *code == topic_code).map_or(1.0, |(_, months)| months[month % 12])
+    SEASONS
+        .iter()
+        .find(|(code, _)| *code == topic_code)
+        .map_or(1.0, |(_, months)| months[month % 12])
 }
 
 /// Days since 1970-01-01 of the Moscow day.
@@ -97,12 +157,17 @@ mod tests {
     use super::*;
 
     fn moscow(day: u32, hour: u32) -> Time {
-        Time::from_unix_seconds(i64::from(day * DAY_SECONDS + hour * 3600) - i64::from(MOSCOW_OFFSET_SECONDS)).expect("in range")
+        Time::from_unix_seconds(i64::from(day * DAY_SECONDS + hour * 3600) - i64::from(MOSCOW_OFFSET_SECONDS))
+            .expect("in range")
     }
 
     #[test]
     fn a_week_has_the_mean_intensity_one() {
-        assert!((HOURS.iter().sum::<f64>() / 24.0 - 1.0).abs() < 0.01, "{}", HOURS.iter().sum::<f64>() / 24.0);
+        assert!(
+            (HOURS.iter().sum::<f64>() / 24.0 - 1.0).abs() < 0.01,
+            "{}",
+            HOURS.iter().sum::<f64>() / 24.0
+        );
         assert!((WEEKDAYS.iter().sum::<f64>() / 7.0 - 1.0).abs() < 0.01);
     }
 
@@ -122,6 +187,9 @@ mod tests {
         let answered = into_office(saturday_night, 0.0, false, &mut dice);
         assert_eq!(weekday(moscow_day(answered)), 0);
         assert!((8..=10).contains(&(second_of_day(answered) / 3600)));
-        assert_eq!(into_office(moscow(20_459, 12), 0.0, false, &mut dice), moscow(20_459, 12));
+        assert_eq!(
+            into_office(moscow(20_459, 12), 0.0, false, &mut dice),
+            moscow(20_459, 12)
+        );
     }
 }

@@ -4,22 +4,17 @@
 
 use std::collections::HashMap;
 
-use chrono::Datelike;
 use serde::Deserialize;
 
 use super::RegionError;
 use super::dice::Dice;
 use super::identifiers;
-use super::json::push_digits;
 use super::region::Region;
-use super::rhythm::{civil, moscow_day};
-use crate::model::time::Time;
+use super::template::{Subject, Template, write};
 
 const PHRASES: &str = include_str!("phrases.toml");
-const MONTHS: [&str; 12] =
-    ["января", "февраля", "марта", "апреля", "мая", "июня", "июля", "августа", "сентября", "октября", "ноября", "декабря"];
-/// Median length in characters; with the spread below the mean is about 300.
-const MEDIAN_LENGTH: f64 = 265.0;
+/// Median length in characters; with the spread below and the endings that follow the mean is about 300.
+const MEDIAN_LENGTH: f64 = 205.0;
 const LENGTH_SPREAD: f64 = 0.55;
 
 #[derive(Deserialize)]
@@ -48,75 +43,8 @@ struct BlockPhrases {
     details: Vec<String>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Slot {
-    Address,
-    Street,
-    House,
-    Flat,
-    Place,
-    Topic,
-    Date,
-    Days,
-    Number,
-    Hours,
-    ClockTime,
-}
-
-#[derive(Clone, Debug)]
-enum Piece {
-    Words(String),
-    Fill(Slot),
-}
-
-/// A sentence with its slots found.
-#[derive(Clone, Debug)]
-struct Template(Vec<Piece>);
-
-impl Template {
-    /// An unknown slot stays in the text as it is written; a test keeps the shipped phrases free of them.
-    fn compile(text: &str) -> Template {
-        let mut pieces = Vec::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once('{') {
-            let Some((name, tail)) = after.split_once('}') else { break };
-            let slot = match name {
-                "addr" => Slot::Address,
-                "street" => Slot::Street,
-                "house" => Slot::House,
-                "flat" => Slot::Flat,
-                "place" => Slot::Place,
-                "topic" => Slot::Topic,
-                "date" => Slot::Date,
-                "days" => Slot::Days,
-                "n" => Slot::Number,
-                "hours" => Slot::Hours,
-                "time" => Slot::ClockTime,
-                _ => break,
-            };
-            pieces.push(Piece::Words(before.to_owned()));
-            pieces.push(Piece::Fill(slot));
-            rest = tail;
-        }
-        pieces.push(Piece::Words(rest.to_owned()));
-        Template(pieces)
-    }
-}
-
 fn compile_all(texts: &[String]) -> Vec<Template> {
     texts.iter().map(|text| Template::compile(text)).collect()
-}
-
-/// What the slots of one text are filled with.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Subject<'a> {
-    pub(super) topic: usize,
-    pub(super) block: usize,
-    pub(super) topic_name: &'a str,
-    pub(super) place: &'a str,
-    pub(super) street: &'a str,
-    pub(super) house: u16,
-    pub(super) now: Time,
 }
 
 /// The compiled sentences and the buffer they are put together in.
@@ -140,14 +68,22 @@ pub(super) struct TextBook {
 
 impl TextBook {
     pub(super) fn new(region: &Region) -> Result<TextBook, RegionError> {
-        let file: PhraseFile =
-            toml::from_str(PHRASES).map_err(|source| RegionError::Syntax { file: "phrases.toml", source: Box::new(source) })?;
+        let file: PhraseFile = toml::from_str(PHRASES).map_err(|source| RegionError::Syntax {
+            file: "phrases.toml",
+            source: Box::new(source),
+        })?;
         let of_block = |code: &str| file.block.get(code).or_else(|| file.block.get("other"));
         let block_texts = |choose: fn(&BlockPhrases) -> &Vec<String>| {
-            let texts = region.blocks.iter().map(|block| of_block(&block.code).map(|own| compile_all(choose(own))));
+            let texts = region
+                .blocks
+                .iter()
+                .map(|block| of_block(&block.code).map(|own| compile_all(choose(own))));
             texts.map(Option::unwrap_or_default).collect()
         };
-        let topic_problems = region.topics.iter().map(|topic| file.topic.get(&topic.code).map(|texts| compile_all(texts)));
+        let topic_problems = region
+            .topics
+            .iter()
+            .map(|topic| file.topic.get(&topic.code).map(|texts| compile_all(texts)));
         Ok(TextBook {
             greetings: compile_all(&file.common.greetings),
             times: compile_all(&file.common.times),
@@ -179,11 +115,21 @@ impl TextBook {
         } else {
             let own = &self.topic_problems[subject.topic];
             let general = &self.block_problems[subject.block];
-            one_of(if own.is_empty() || dice.chance(0.25) { general } else { own }, &mut text, subject, dice);
+            one_of(
+                if own.is_empty() || dice.chance(0.25) {
+                    general
+                } else {
+                    own
+                },
+                &mut text,
+                subject,
+                dice,
+            );
         }
         let details = &self.block_details[subject.block];
         let all = details.len() + self.details.len();
         let mut position = dice.below(all.max(1));
+        let stride = coprime_stride(all, dice);
         let mut time_told = dice.chance(0.3);
         for _ in 0..all {
             if text.len() as f64 >= wanted_bytes {
@@ -193,12 +139,13 @@ impl TextBook {
                 time_told = true;
                 one_of(&self.times, &mut text, subject, dice);
             }
-            let detail = details.get(position).or_else(|| self.details.get(position - details.len()));
+            let detail = details
+                .get(position)
+                .or_else(|| self.details.get(position - details.len()));
             if let Some(detail) = detail {
                 write(detail, &mut text, subject, dice);
             }
-            // A step that shares no factor with the usual list lengths visits every sentence once.
-            position = (position + 11) % all;
+            position = (position + stride) % all;
         }
         if dice.chance(identifiers_share) {
             identifiers::append(&mut text, dice);
@@ -221,7 +168,12 @@ impl TextBook {
     pub(super) fn answer(&mut self, subject: &Subject<'_>, dice: &mut Dice) -> &str {
         self.text.clear();
         let formal = dice.chance(0.18);
-        one_of(if formal { &self.formal_answers } else { &self.answers }, &mut self.text, subject, dice);
+        one_of(
+            if formal { &self.formal_answers } else { &self.answers },
+            &mut self.text,
+            subject,
+            dice,
+        );
         &self.text
     }
 
@@ -266,73 +218,32 @@ fn hasty(text: &str, out: &mut String, dice: &mut Dice) {
     out.extend(swapped);
 }
 
+/// A random step that visits every place of a list once before it repeats one.
+fn coprime_stride(length: usize, dice: &mut Dice) -> usize {
+    let common_divisor = |mut a: usize, mut b: usize| {
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    };
+    let mut stride = 1 + dice.below(length.max(2) - 1);
+    while common_divisor(stride, length) > 1 {
+        stride -= 1;
+    }
+    stride
+}
+
 fn one_of(templates: &[Template], out: &mut String, subject: &Subject<'_>, dice: &mut Dice) {
     if let Some(template) = dice.pick(templates) {
         write(template, out, subject, dice);
     }
 }
 
-fn write(template: &Template, out: &mut String, subject: &Subject<'_>, dice: &mut Dice) {
-    for piece in &template.0 {
-        match piece {
-            Piece::Words(words) => out.push_str(words),
-            Piece::Fill(slot) => fill(*slot, out, subject, dice),
-        }
-    }
-}
-
-fn fill(slot: Slot, out: &mut String, subject: &Subject<'_>, dice: &mut Dice) {
-    match slot {
-        Slot::Address => push_address(out, subject.street, subject.house),
-        Slot::Street => out.push_str(subject.street),
-        Slot::House => push_digits(out, u64::from(subject.house), 1),
-        Slot::Flat => push_digits(out, u64::from(dice.between(1, 180)), 1),
-        Slot::Place => out.push_str(subject.place),
-        Slot::Topic => out.push_str(subject.topic_name),
-        Slot::Date => {
-            let date = civil(moscow_day(subject.now).saturating_sub(20) + dice.between(0, 40));
-            if dice.chance(0.5) {
-                push_date(out, date);
-            } else {
-                push_digits(out, u64::from(date.day()), 1);
-                out.push(' ');
-                out.push_str(MONTHS[date.month0() as usize]);
-            }
-        }
-        Slot::Days => push_digits(out, u64::from(dice.between(2, 30)), 1),
-        Slot::Number => push_digits(out, u64::from(dice.between(2, 20)), 1),
-        Slot::Hours => push_digits(out, u64::from(dice.between(2, 12)), 1),
-        Slot::ClockTime => {
-            push_digits(out, u64::from(dice.between(5, 23)), 2);
-            out.push(':');
-            push_digits(out, u64::from(dice.between(0, 11) * 5), 2);
-        }
-    }
-}
-
-/// «ул. Ленина, д. 5»; avenues and highways already carry their kind.
-pub(super) fn push_address(out: &mut String, street: &str, house: u16) {
-    if !street.contains("шоссе") && !street.contains("проспект") && !street.contains("бульвар") {
-        out.push_str("ул. ");
-    }
-    out.push_str(street);
-    out.push_str(", д. ");
-    push_digits(out, u64::from(house), 1);
-}
-
-/// `dd.mm.yyyy`.
-pub(super) fn push_date(out: &mut String, date: chrono::NaiveDate) {
-    push_digits(out, u64::from(date.day()), 2);
-    out.push('.');
-    push_digits(out, u64::from(date.month()), 2);
-    out.push('.');
-    push_digits(out, u64::from(date.year().unsigned_abs()), 4);
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::region::tests::shipped;
     use super::*;
+    use crate::model::time::Time;
     use std::collections::HashSet;
 
     fn subject(topic: usize, block: usize) -> Subject<'static> {
@@ -361,7 +272,11 @@ mod tests {
         for (index, topic) in region.topics.iter().enumerate() {
             let block = region.block(&topic.block).expect("exists");
             for _ in 0..100 {
-                assert!(!book.message(&subject(index, block), 0.0, &mut dice).contains(['{', '}']));
+                assert!(
+                    !book
+                        .message(&subject(index, block), 0.0, &mut dice)
+                        .contains(['{', '}'])
+                );
             }
             assert!(!book.answer(&subject(index, block), &mut dice).contains('{'));
         }
