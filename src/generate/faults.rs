@@ -65,7 +65,7 @@ pub(super) fn damage(kind: BrokenKind, payload: &mut Vec<u8>, dice: &mut Dice) {
             payload.extend_from_slice(
                 dice.word(&[
                     "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>",
-                    "327441806;Медицина;Запись к врачу;06.01.2026;Завершено",
+                    "999000111;Медицина;Запись к врачу;06.01.2026;Завершено",
                     "ОШИБКА: нет соединения с базой данных",
                 ])
                 .as_bytes(),

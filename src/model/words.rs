@@ -71,10 +71,7 @@ words! {
 impl Status {
     /// Nobody works on such a case any more; its clocks have stopped.
     pub fn is_terminal(self) -> bool {
-        matches!(
-            self,
-            Status::Answered | Status::Closed | Status::Rejected | Status::Deferred | Status::Duplicate
-        )
+        matches!(self, Status::Answered | Status::Closed | Status::Rejected | Status::Deferred | Status::Duplicate)
     }
 }
 
