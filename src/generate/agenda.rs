@@ -40,11 +40,7 @@ impl<T: Copy + Ord> Agenda<T> {
     }
 
     pub(super) fn plan(&mut self, at_millis: i64, what: T) {
-        let planned = Planned {
-            at: at_millis,
-            order: self.order,
-            what,
-        };
+        let planned = Planned { at: at_millis, order: self.order, what };
         self.order += 1;
         if at_millis < self.near_end {
             self.near.push(Reverse(planned));

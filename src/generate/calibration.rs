@@ -51,11 +51,7 @@ pub(super) fn calibrate(config: &SimulationConfig, end: Time, world: &World) -> 
         }
         None => CASES_PER_WEEK / WEEK_SECONDS * config.volume.max(1e-6),
     };
-    Calibration {
-        cases_per_second,
-        pos_cases,
-        steps_per_case: mix(pos.whole, incident.whole),
-    }
+    Calibration { cases_per_second, pos_cases, steps_per_case: mix(pos.whole, incident.whole) }
 }
 
 /// The inflow of every hour of the span, relative to intensity 1 in a steady month.
@@ -81,8 +77,5 @@ fn mean_life(source: SourceKind, start: Time, end: Time, hours: &Weighted, world
         }
     }
     let mean = |steps: u32| f64::from(steps) / SAMPLE as f64;
-    MeanLife {
-        in_span: mean(in_span).max(0.01),
-        whole: mean(whole).max(1.0),
-    }
+    MeanLife { in_span: mean(in_span).max(0.01), whole: mean(whole).max(1.0) }
 }

@@ -136,10 +136,7 @@ impl Case {
                     self.transfers += 1;
                     self.holder = other_body(dice);
                 }
-                (
-                    if passed_on { Fact::Transferred } else { Fact::Routed },
-                    Some(Status::InWork),
-                )
+                (if passed_on { Fact::Transferred } else { Fact::Routed }, Some(Status::InWork))
             }
             Step::InterimAnswer => {
                 self.interim_given = true;
@@ -238,13 +235,7 @@ impl Case {
             Step::Routed if !self.interim_given && dice.chance(0.22) => {
                 after(Step::InterimAnswer, 2.0 * HOUR, 0.7, duty, dice)
             }
-            Step::Routed => after(
-                Step::Answered,
-                if self.urgent { 1.0 } else { 1.7 } * HOUR,
-                0.7,
-                duty,
-                dice,
-            ),
+            Step::Routed => after(Step::Answered, if self.urgent { 1.0 } else { 1.7 } * HOUR, 0.7, duty, dice),
             Step::InterimAnswer => after(Step::Answered, 3.5 * DAY, 0.7, office, dice),
             Step::Answered if dice.chance(0.30) => after(Step::Reaction, 1.5 * HOUR, 1.2, None, dice),
             Step::Answered => after(Step::Closed, 20.0 * HOUR, 0.7, office, dice),
@@ -288,11 +279,7 @@ impl Case {
 
     /// Is the answer of a ПОС case overdue as of its last step.
     pub(super) fn is_overdue(&self) -> bool {
-        let day = if self.completed_day > 0 {
-            self.completed_day
-        } else {
-            moscow_day(self.touched)
-        };
+        let day = if self.completed_day > 0 { self.completed_day } else { moscow_day(self.touched) };
         day > self.planned_day
     }
 }

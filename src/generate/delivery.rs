@@ -121,10 +121,7 @@ impl Simulation {
 
     pub(super) fn account(&mut self, slot: u32, effect: Effect) {
         let case = &mut self.cases[slot as usize];
-        let line = self
-            .config
-            .keep_cases
-            .then_some((case.serial - self.config.first_serial.max(1)) as usize);
+        let line = self.config.keep_cases.then_some((case.serial - self.config.first_serial.max(1)) as usize);
         self.ledger.apply(case.source, line, &mut case.standing, effect);
     }
 }

@@ -13,9 +13,7 @@ pub(super) struct Dice {
 
 impl Dice {
     pub(super) fn new(seed: u64) -> Dice {
-        Dice {
-            stream: Pcg64Mcg::seed_from_u64(seed),
-        }
+        Dice { stream: Pcg64Mcg::seed_from_u64(seed) }
     }
 
     pub(super) fn bits(&mut self) -> u64 {
@@ -89,17 +87,13 @@ impl Weighted {
 
     pub(super) fn draw(&self, dice: &mut Dice) -> usize {
         let mark = dice.unit() * self.total();
-        self.cumulative
-            .partition_point(|edge| *edge <= mark)
-            .min(self.cumulative.len().saturating_sub(1))
+        self.cumulative.partition_point(|edge| *edge <= mark).min(self.cumulative.len().saturating_sub(1))
     }
 }
 
 /// Spreads one case's seed into independent values without a stream of its own (SplitMix64).
 pub(super) fn scatter(seed: u64, salt: u64) -> u64 {
-    let mut z = seed
-        .wrapping_add(salt.wrapping_mul(0x9E37_79B9_7F4A_7C15))
-        .wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut z = seed.wrapping_add(salt.wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^ (z >> 31)

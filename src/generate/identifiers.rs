@@ -4,32 +4,11 @@
 use super::dice::Dice;
 use super::json::push_digits;
 
-const MAIL_NAMES: &[&str] = &[
-    "ivan.petrov",
-    "sidorova_n",
-    "olga.k",
-    "zhitel62",
-    "svetlana-m",
-    "a.kuznetsov",
-    "marina1978",
-    "dvor.novoselov",
-];
+const MAIL_NAMES: &[&str] =
+    &["ivan.petrov", "sidorova_n", "olga.k", "zhitel62", "svetlana-m", "a.kuznetsov", "marina1978", "dvor.novoselov"];
 const MAIL_HOSTS: &[&str] = &["mail.ru", "yandex.ru", "bk.ru", "rambler.ru", "gmail.com", "почта.рф"];
-const NICKS: &[&str] = &[
-    "ryazan_mama",
-    "dachnik62",
-    "nik.sokolov",
-    "alena_vesna",
-    "pesochnya_live",
-    "vodila_rzn",
-];
-const NAMES: &[&str] = &[
-    "Анна Соколова",
-    "Пётр Лебедев",
-    "Марина Орлова",
-    "Игорь Захаров",
-    "Светлана Белова",
-];
+const NICKS: &[&str] = &["ryazan_mama", "dachnik62", "nik.sokolov", "alena_vesna", "pesochnya_live", "vodila_rzn"];
+const NAMES: &[&str] = &["Анна Соколова", "Пётр Лебедев", "Марина Орлова", "Игорь Захаров", "Светлана Белова"];
 
 /// Appends one sentence with one identifier, now and then two.
 pub(super) fn append(out: &mut String, dice: &mut Dice) {
@@ -105,9 +84,7 @@ fn phone(out: &mut String, dice: &mut Dice) {
 fn snils(out: &mut String, dice: &mut Dice) {
     // Numbers below 001-001-998 have no check digits.
     let number = u64::from(dice.between(2_000_000, 199_999_999));
-    let sum: u64 = (0..9)
-        .map(|place| number / 10u64.pow(place) % 10 * u64::from(place + 1))
-        .sum();
+    let sum: u64 = (0..9).map(|place| number / 10u64.pow(place) % 10 * u64::from(place + 1)).sum();
     let check = sum % 101 % 100;
     let separators = if dice.chance(0.7) { ["-", "-", " "] } else { [""; 3] };
     push_digits(out, number / 1_000_000, 3);
@@ -177,11 +154,7 @@ mod tests {
             snils(&mut text, &mut dice);
             let digits = digits(&text);
             assert_eq!(digits.len(), 11, "{text}");
-            let sum: u32 = digits[..9]
-                .iter()
-                .zip((1..=9).rev())
-                .map(|(digit, weight)| digit * weight)
-                .sum();
+            let sum: u32 = digits[..9].iter().zip((1..=9).rev()).map(|(digit, weight)| digit * weight).sum();
             assert_eq!(digits[9] * 10 + digits[10], sum % 101 % 100, "{text}");
         }
     }
@@ -196,13 +169,7 @@ mod tests {
                 .iter()
                 .rev()
                 .enumerate()
-                .map(|(place, digit)| {
-                    if place % 2 == 1 {
-                        digit * 2 / 10 + digit * 2 % 10
-                    } else {
-                        *digit
-                    }
-                })
+                .map(|(place, digit)| if place % 2 == 1 { digit * 2 / 10 + digit * 2 % 10 } else { *digit })
                 .sum();
             assert_eq!((digits(&text).len(), sum % 10), (16, 0), "{text}");
         }

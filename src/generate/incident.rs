@@ -149,10 +149,7 @@ fn subject<'a>(case: &Case, world: &'a World) -> Subject<'a> {
         block: world.block_of[topic],
         topic_name: &world.region.topics[topic].name,
         place: settlement.map_or(territory.name.as_str(), String::as_str),
-        street: place
-            .streets
-            .get(usize::from(case.street))
-            .map_or("Центральная", String::as_str),
+        street: place.streets.get(usize::from(case.street)).map_or("Центральная", String::as_str),
         house: case.house,
         now: case.touched,
     }
@@ -172,10 +169,7 @@ fn write_found(object: &mut ObjectWriter<'_>, case: &Case, world: &World, desk: 
     spare.clear();
     let post = case.trait_of(25, 9_000_000) as u64;
     let (opening, community) = match network {
-        "vk" => (
-            "https://vk.com/wall-",
-            30_000_000 + case.trait_of(26, 40) as u64 * 1_234_567,
-        ),
+        "vk" => ("https://vk.com/wall-", 30_000_000 + case.trait_of(26, 40) as u64 * 1_234_567),
         "ok" => ("https://ok.ru/group/", 50_000_000_000 + case.trait_of(26, 20) as u64),
         "tg" => ("https://t.me/ryazan_chat", 1 + case.trait_of(26, 30) as u64),
         _ => ("https://max.ru/c/", 1000 + case.trait_of(26, 30) as u64),
@@ -202,10 +196,7 @@ fn write_found(object: &mut ObjectWriter<'_>, case: &Case, world: &World, desk: 
     match case.trait_of(27, 100) {
         0 => {}
         1 => object.text("municipality", "Рязанская область"),
-        _ => object.text(
-            "municipality",
-            one_name(&territory.name, &territory.aliases, case.trait_of(28, 64)),
-        ),
+        _ => object.text("municipality", one_name(&territory.name, &territory.aliases, case.trait_of(28, 64))),
     }
     spare.clear();
     spare.push_str(subject.place);
@@ -214,21 +205,8 @@ fn write_found(object: &mut ObjectWriter<'_>, case: &Case, world: &World, desk: 
     object.text("address", spare);
     if case.trait_of(29, 100) < 60 {
         // Within about three kilometres of the centre.
-        object.millionths(
-            "lat",
-            u64::from(place.latitude) + case.trait_of(30, 60_000) as u64 - 30_000,
-        );
-        object.millionths(
-            "lon",
-            u64::from(place.longitude) + case.trait_of(31, 100_000) as u64 - 50_000,
-        );
+        object.millionths("lat", u64::from(place.latitude) + case.trait_of(30, 60_000) as u64 - 30_000);
+        object.millionths("lon", u64::from(place.longitude) + case.trait_of(31, 100_000) as u64 - 50_000);
     }
-    object.text(
-        "priority",
-        if case.urgent {
-            "срочный"
-        } else {
-            "обычный"
-        },
-    );
+    object.text("priority", if case.urgent { "срочный" } else { "обычный" });
 }

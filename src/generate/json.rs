@@ -13,11 +13,7 @@ impl<'a> ObjectWriter<'a> {
     pub(super) fn new(out: &'a mut Vec<u8>, escape: bool) -> ObjectWriter<'a> {
         out.clear();
         out.push(b'{');
-        ObjectWriter {
-            out,
-            escape,
-            first: true,
-        }
+        ObjectWriter { out, escape, first: true }
     }
 
     fn name(&mut self, name: &str) {
@@ -95,8 +91,7 @@ impl<'a> ObjectWriter<'a> {
             }
             for unit in character.encode_utf16(&mut units) {
                 let digit = |shift: u16| HEX[usize::from(*unit >> shift & 15)];
-                self.out
-                    .extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
+                self.out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
             }
         }
     }

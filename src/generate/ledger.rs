@@ -96,8 +96,7 @@ impl StatusCounts {
 impl From<StatusCounts> for BTreeMap<String, u64> {
     fn from(counts: StatusCounts) -> Self {
         let held = Status::ALL.iter().filter(|status| counts.of(**status) > 0);
-        held.map(|status| (status.name().to_owned(), counts.of(*status)))
-            .collect()
+        held.map(|status| (status.name().to_owned(), counts.of(*status))).collect()
     }
 }
 
@@ -130,10 +129,7 @@ impl BrokenCounts {
 
 impl From<BrokenCounts> for BTreeMap<String, u64> {
     fn from(counts: BrokenCounts) -> Self {
-        BrokenKind::ALL
-            .iter()
-            .map(|kind| (kind.name().to_owned(), counts.of(*kind)))
-            .collect()
+        BrokenKind::ALL.iter().map(|kind| (kind.name().to_owned(), counts.of(*kind))).collect()
     }
 }
 
@@ -286,16 +282,8 @@ mod tests {
     fn an_overtaken_event_does_not_change_the_status() {
         let mut ledger = Ledger::default();
         let mut standing = Standing::default();
-        let answered = Effect {
-            fact: Fact::Answered,
-            status: Some(Status::Answered),
-            at: at(200),
-        };
-        let routed = Effect {
-            fact: Fact::Routed,
-            status: Some(Status::InWork),
-            at: at(100),
-        };
+        let answered = Effect { fact: Fact::Answered, status: Some(Status::Answered), at: at(200) };
+        let routed = Effect { fact: Fact::Routed, status: Some(Status::InWork), at: at(100) };
         ledger.apply(SourceKind::Incident, None, &mut standing, answered);
         ledger.apply(SourceKind::Incident, None, &mut standing, routed);
         assert_eq!(ledger.incident.cases_by_status.of(Status::Answered), 1);
@@ -305,16 +293,9 @@ mod tests {
 
     #[test]
     fn the_ledger_survives_its_json() {
-        let mut ledger = Ledger {
-            seed: 7,
-            ..Ledger::default()
-        };
+        let mut ledger = Ledger { seed: 7, ..Ledger::default() };
         ledger.published(SourceKind::Pos, Fate::Broken(BrokenKind::NotJson), 10);
-        let effect = Effect {
-            fact: Fact::Rated(4),
-            status: Some(Status::Answered),
-            at: at(5),
-        };
+        let effect = Effect { fact: Fact::Rated(4), status: Some(Status::Answered), at: at(5) };
         ledger.apply(SourceKind::Pos, None, &mut Standing::default(), effect);
         let text = serde_json::to_string(&ledger).expect("serialises");
         assert_eq!(serde_json::from_str::<Ledger>(&text).expect("parses"), ledger);

@@ -86,10 +86,8 @@ impl Simulation {
                     }
                 }
                 self.hour_end = ((self.arrival / HOUR_SECONDS).floor() + 1.0) * HOUR_SECONDS;
-                if let Some(from) = self
-                    .live
-                    .map(|stream| f64::from(stream.from.seconds()))
-                    .filter(|from| *from > self.arrival)
+                if let Some(from) =
+                    self.live.map(|stream| f64::from(stream.from.seconds())).filter(|from| *from > self.arrival)
                 {
                     self.hour_end = self.hour_end.min(from);
                 }
@@ -142,11 +140,7 @@ impl Simulation {
         out: &mut SimulatedRecord,
     ) -> bool {
         let dice = &mut self.dice;
-        let source = if dice.chance(self.calibration.pos_cases) {
-            SourceKind::Pos
-        } else {
-            SourceKind::Incident
-        };
+        let source = if dice.chance(self.calibration.pos_cases) { SourceKind::Pos } else { SourceKind::Incident };
         let mut case = draw_case(source, at, self.next_serial, &self.world, dice);
         self.next_serial += 1;
         if dice.chance(0.22) {
@@ -177,13 +171,7 @@ impl Simulation {
         if self.config.keep_cases {
             let mut case_id = String::new();
             push_key(&mut case_id, &case);
-            self.ledger.cases.push(CaseOutcome {
-                source,
-                case_id,
-                status: String::new(),
-                answered_at: 0,
-                rating: 0,
-            });
+            self.ledger.cases.push(CaseOutcome { source, case_id, status: String::new(), answered_at: 0, rating: 0 });
         }
         let slot = match self.free_cases.pop() {
             Some(slot) => {

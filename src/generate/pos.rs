@@ -39,13 +39,7 @@ pub const POS_COLUMNS: [&str; 25] = [
     "ФИО руководителя",
 ];
 
-const ORIGINS: [&str; 5] = [
-    "ЕПГУ",
-    "Мобильное приложение",
-    "Виджет на сайте",
-    "MED_DOC_EPGU",
-    "Голосовой помощник",
-];
+const ORIGINS: [&str; 5] = ["ЕПГУ", "Мобильное приложение", "Виджет на сайте", "MED_DOC_EPGU", "Голосовой помощник"];
 /// The source's numbers have nine digits.
 const FIRST_NUMBER: u64 = 300_000_000;
 
@@ -61,10 +55,7 @@ fn stage_and_status(case: &Case) -> (&'static str, &'static str) {
         Step::OnCoordination | Step::Reopening => ("Координация", "На координации"),
         Step::SentDown => ("Исполнение", "Направлено в подведомственную организацию"),
         Step::SentUp => ("Исполнение", "Передано в вышестоящую организацию"),
-        Step::Extended => (
-            "Исполнение",
-            "Перенос срока обработки утвержден. Отправлен ответ Заявителю",
-        ),
+        Step::Extended => ("Исполнение", "Перенос срока обработки утвержден. Отправлен ответ Заявителю"),
         Step::OnApproval => ("Утверждение", "Ответ на утверждении"),
         Step::Answer | Step::Rating => ("Завершено", "Отправлен ответ заявителю"),
         _ => ("Исполнение", "Назначен исполнитель"),
@@ -130,11 +121,7 @@ pub(super) fn write(case: &Case, world: &World, broken: Option<BrokenKind>, out:
     let block = &region.blocks[world.block_of[usize::from(case.topic)]];
     let body = |index: u16| region.bodies[usize::from(index)].name.as_str();
     let (stage, status) = stage_and_status(case);
-    let mut row = Row {
-        object: ObjectWriter::new(out, false),
-        columns: POS_COLUMNS.iter(),
-        spare,
-    };
+    let mut row = Row { object: ObjectWriter::new(out, false), columns: POS_COLUMNS.iter(), spare };
 
     match broken {
         Some(BrokenKind::MissingCaseId) if case.trait_of(2, 2) == 0 => row.put("-"),
@@ -168,11 +155,7 @@ pub(super) fn write(case: &Case, world: &World, broken: Option<BrokenKind>, out:
     // The source's own flag is sometimes wrong, as in life.
     row.put(yes_no(case.is_overdue() != (case.trait_of(7, 200) == 0)));
     row.put(yes_no(case.fast_track));
-    row.put(if case.law59 {
-        "59-ФЗ"
-    } else {
-        "Обычное сообщение"
-    });
+    row.put(if case.law59 { "59-ФЗ" } else { "Обычное сообщение" });
     row.put(yes_no(case.law59));
     row.put(match case.decision {
         Decision::None => "-",

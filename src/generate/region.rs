@@ -76,28 +76,15 @@ pub struct Region {
 #[derive(Debug, Error)]
 pub enum RegionError {
     #[error("{file}: {source}")]
-    Syntax {
-        file: &'static str,
-        source: Box<toml::de::Error>,
-    },
+    Syntax { file: &'static str, source: Box<toml::de::Error> },
     #[error("{file}: the list is empty")]
     Empty { file: &'static str },
     #[error("{file}: code \"{code}\" stands twice")]
     RepeatedCode { file: &'static str, code: String },
     #[error("{file}: \"{name}\" names both \"{first}\" and \"{second}\"")]
-    AmbiguousName {
-        file: &'static str,
-        name: String,
-        first: String,
-        second: String,
-    },
+    AmbiguousName { file: &'static str, name: String, first: String, second: String },
     #[error("{file}: \"{code}\" refers to {kind} \"{missing}\", which does not exist")]
-    MissingReference {
-        file: &'static str,
-        code: String,
-        kind: &'static str,
-        missing: String,
-    },
+    MissingReference { file: &'static str, code: String, kind: &'static str, missing: String },
 }
 
 #[derive(Deserialize)]
@@ -122,10 +109,7 @@ struct BodyFile {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(file: &'static str, text: &str) -> Result<T, RegionError> {
-    toml::from_str(text).map_err(|source| RegionError::Syntax {
-        file,
-        source: Box::new(source),
-    })
+    toml::from_str(text).map_err(|source| RegionError::Syntax { file, source: Box::new(source) })
 }
 
 /// How names are compared: case, «ё» and repeated spaces do not matter.
@@ -149,10 +133,7 @@ impl Namespace {
         names: impl Iterator<Item = &'a String>,
     ) -> Result<(), RegionError> {
         if self.codes.insert(code.to_owned(), ()).is_some() {
-            return Err(RegionError::RepeatedCode {
-                file,
-                code: code.to_owned(),
-            });
+            return Err(RegionError::RepeatedCode { file, code: code.to_owned() });
         }
         for name in names {
             let first = self.names.entry(folded(name)).or_insert_with(|| code.to_owned());
@@ -203,31 +184,18 @@ impl Region {
         }
         let mut places = Namespace::default();
         for place in &self.territories {
-            places.add(
-                "territories.toml",
-                &place.code,
-                place.aliases.iter().chain([&place.name]),
-            )?;
+            places.add("territories.toml", &place.code, place.aliases.iter().chain([&place.name]))?;
         }
         let mut organisations = Namespace::default();
         for body in &self.bodies {
-            organisations.add(
-                "bodies.toml",
-                &body.code,
-                body.aliases.iter().chain([&body.name, &body.short]),
-            )?;
+            organisations.add("bodies.toml", &body.code, body.aliases.iter().chain([&body.name, &body.short]))?;
         }
         self.check_references()
     }
 
     fn check_references(&self) -> Result<(), RegionError> {
         let missing = |file, code: &str, kind, missing: &str| {
-            Err(RegionError::MissingReference {
-                file,
-                code: code.to_owned(),
-                kind,
-                missing: missing.to_owned(),
-            })
+            Err(RegionError::MissingReference { file, code: code.to_owned(), kind, missing: missing.to_owned() })
         };
         for topic in &self.topics {
             if self.block(&topic.block).is_none() {
@@ -293,47 +261,21 @@ pub(super) mod tests {
         let region = shipped();
         assert_eq!(region.blocks.len(), 15);
         assert!((70..=110).contains(&region.topics.len()), "{}", region.topics.len());
-        assert_eq!(
-            region.territories.iter().filter(|place| place.parent.is_none()).count(),
-            27
-        );
-        assert_eq!(
-            region
-                .territories
-                .iter()
-                .filter(|place| place.parent.as_deref() == Some("ryazan"))
-                .count(),
-            4
-        );
+        assert_eq!(region.territories.iter().filter(|place| place.parent.is_none()).count(), 27);
+        assert_eq!(region.territories.iter().filter(|place| place.parent.as_deref() == Some("ryazan")).count(), 4);
         assert!((60..=120).contains(&region.bodies.len()), "{}", region.bodies.len());
-        assert!(
-            region
-                .topics
-                .iter()
-                .all(|topic| topic.code.starts_with(&format!("{}.", topic.block)))
-        );
+        assert!(region.topics.iter().all(|topic| topic.code.starts_with(&format!("{}.", topic.block))));
     }
 
     #[test]
     fn every_block_has_topics_and_every_municipality_a_body() {
         let region = shipped();
         for block in &region.blocks {
-            assert!(
-                region.topics.iter().any(|topic| topic.block == block.code),
-                "{}",
-                block.code
-            );
-            assert!(
-                region.bodies.iter().any(|body| body.blocks.contains(&block.code)),
-                "{}",
-                block.code
-            );
+            assert!(region.topics.iter().any(|topic| topic.block == block.code), "{}", block.code);
+            assert!(region.bodies.iter().any(|body| body.blocks.contains(&block.code)), "{}", block.code);
         }
         for place in &region.territories {
-            let has_one = region
-                .bodies
-                .iter()
-                .any(|body| body.territory.as_ref() == Some(&place.code));
+            let has_one = region.bodies.iter().any(|body| body.territory.as_ref() == Some(&place.code));
             assert!(has_one, "{}", place.code);
         }
     }

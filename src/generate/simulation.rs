@@ -108,10 +108,7 @@ impl Simulation {
             sound: 0,
             swappable: 0,
             last_timestamp: 0,
-            ledger: Ledger {
-                seed: config.seed,
-                ..Ledger::default()
-            },
+            ledger: Ledger { seed: config.seed, ..Ledger::default() },
             spare: String::new(),
             world,
             config,
@@ -143,28 +140,17 @@ impl Simulation {
     /// set the rate themselves; do not mix with [`Simulation::next`]. `now` must not go back.
     pub fn next_at(&mut self, now: Time, out: &mut SimulatedRecord) {
         let millis = i64::from(now.seconds()) * 1000;
-        let opening = self
-            .config
-            .opening_share
-            .unwrap_or(1.0 / self.calibration.steps_per_case);
+        let opening = self.config.opening_share.unwrap_or(1.0 / self.calibration.steps_per_case);
         loop {
-            let parcel = self
-                .agenda
-                .next_at()
-                .filter(|at| *at <= millis)
-                .and_then(|_| self.agenda.pop());
+            let parcel = self.agenda.next_at().filter(|at| *at <= millis).and_then(|_| self.agenda.pop());
             let open = self.paced.get_or_insert_default();
-            let ready = open
-                .front()
-                .is_some_and(|(case, _)| self.cases[*case as usize].touched < now);
+            let ready = open.front().is_some_and(|(case, _)| self.cases[*case as usize].touched < now);
             let done = if let Some((_, item)) = parcel {
                 self.perform(item, millis, out)
             } else if !ready || self.dice.chance(opening) {
                 // Only an opening can be told an earlier time, so their chance is raised by what they are among all.
                 let opened = self.next_serial - self.config.first_serial.max(1) + 1;
-                let late = self
-                    .dice
-                    .chance((self.odds.late * (self.sound + 1) as f64 / opened as f64).min(0.9));
+                let late = self.dice.chance((self.odds.late * (self.sound + 1) as f64 / opened as f64).min(0.9));
                 let delay = if late { self.late_delay() / 1000 } else { 0 };
                 self.open_case(now.plus_seconds(-delay), millis, None, out)
             } else {
@@ -278,10 +264,7 @@ impl Simulation {
             return;
         }
         let moment = i64::from(at.seconds()) * 1000 + self.dice.below(1000) as i64;
-        self.agenda.plan(
-            moment.max(self.cases[slot as usize].not_before),
-            Item::Step { case: slot, step, at },
-        );
+        self.agenda.plan(moment.max(self.cases[slot as usize].not_before), Item::Step { case: slot, step, at });
     }
 
     pub(super) fn free_if_done(&mut self, slot: u32) {

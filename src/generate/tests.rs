@@ -16,11 +16,7 @@ const NEW_YEAR: i64 = 1_767_214_800;
 const DAY: i64 = 86_400;
 
 fn month(seed: u64, records: Option<u64>) -> SimulationConfig {
-    SimulationConfig {
-        records,
-        keep_cases: true,
-        ..SimulationConfig::new(seed, at(NEW_YEAR), at(NEW_YEAR + 31 * DAY))
-    }
+    SimulationConfig { records, keep_cases: true, ..SimulationConfig::new(seed, at(NEW_YEAR), at(NEW_YEAR + 31 * DAY)) }
 }
 
 fn run(config: SimulationConfig) -> (Vec<SimulatedRecord>, Ledger) {
@@ -66,22 +62,11 @@ fn exactly_the_wanted_number_is_published_within_the_span_and_in_order() {
 #[test]
 fn real_volumes_are_real_and_every_record_of_the_span_leaves() {
     let july = NEW_YEAR + 181 * DAY;
-    let config = SimulationConfig {
-        keep_cases: true,
-        ..SimulationConfig::new(3, at(july), at(july + 28 * DAY))
-    };
+    let config = SimulationConfig { keep_cases: true, ..SimulationConfig::new(3, at(july), at(july + 28 * DAY)) };
     let (_, ledger) = run(config);
     let weekly = |cases: u64| cases / 4;
-    assert!(
-        (600..1_600).contains(&weekly(ledger.incident.cases)),
-        "{}",
-        weekly(ledger.incident.cases)
-    );
-    assert!(
-        (400..950).contains(&weekly(ledger.pos.cases)),
-        "{}",
-        weekly(ledger.pos.cases)
-    );
+    assert!((600..1_600).contains(&weekly(ledger.incident.cases)), "{}", weekly(ledger.incident.cases));
+    assert!((400..950).contains(&weekly(ledger.pos.cases)), "{}", weekly(ledger.pos.cases));
     assert_eq!(ledger.cases.len() as u64, ledger.incident.cases + ledger.pos.cases);
     let (_, winter) = run(month(3, None));
     assert!(
@@ -94,42 +79,17 @@ fn real_volumes_are_real_and_every_record_of_the_span_leaves() {
 
 #[test]
 fn the_shares_of_faults_and_sources_are_the_configured_ones() {
-    let config = SimulationConfig {
-        duplicates: 0.05,
-        broken: 0.02,
-        late: 0.03,
-        out_of_order: 0.03,
-        ..month(5, Some(60_000))
-    };
+    let config =
+        SimulationConfig { duplicates: 0.05, broken: 0.02, late: 0.03, out_of_order: 0.03, ..month(5, Some(60_000)) };
     let (_, ledger) = run(config);
     let share = |pick: fn(&SourceLedger) -> u64| (pick(&ledger.pos) + pick(&ledger.incident)) as f64 / 60_000.0;
     let near = |share: f64, wanted: f64| (share - wanted).abs() < wanted * 0.2;
-    assert!(
-        near(share(|source| source.duplicates), 0.05),
-        "{}",
-        share(|source| source.duplicates)
-    );
+    assert!(near(share(|source| source.duplicates), 0.05), "{}", share(|source| source.duplicates));
     assert!(near(share(|source| source.broken.total()), 0.02));
-    assert!(
-        near(share(|source| source.late), 0.03),
-        "{}",
-        share(|source| source.late)
-    );
-    assert!(
-        near(share(|source| source.out_of_order), 0.03),
-        "{}",
-        share(|source| source.out_of_order)
-    );
-    assert!(
-        near(ledger.pos.records as f64 / 60_000.0, 0.35),
-        "{}",
-        ledger.pos.records
-    );
-    assert!(
-        BrokenKind::ALL
-            .iter()
-            .all(|kind| ledger.pos.broken.of(*kind) > 0 && ledger.incident.broken.of(*kind) > 0)
-    );
+    assert!(near(share(|source| source.late), 0.03), "{}", share(|source| source.late));
+    assert!(near(share(|source| source.out_of_order), 0.03), "{}", share(|source| source.out_of_order));
+    assert!(near(ledger.pos.records as f64 / 60_000.0, 0.35), "{}", ledger.pos.records);
+    assert!(BrokenKind::ALL.iter().all(|kind| ledger.pos.broken.of(*kind) > 0 && ledger.incident.broken.of(*kind) > 0));
 }
 
 #[test]
@@ -146,35 +106,22 @@ fn the_ledger_adds_up_with_the_records() {
         let sound = source.fresh + source.late + source.out_of_order;
         assert_eq!(sound + source.duplicates + source.broken.total(), source.records);
         assert_eq!(source.cases, source.cases_by_status.total());
-        let lines = ledger
-            .cases
-            .iter()
-            .filter(|line| line.source == kind && !line.status.is_empty())
-            .count();
+        let lines = ledger.cases.iter().filter(|line| line.source == kind && !line.status.is_empty()).count();
         assert_eq!(lines as u64, source.cases);
     }
-    assert_eq!(
-        ledger.bytes,
-        records.iter().map(|record| record.payload.len() as u64).sum::<u64>()
-    );
+    assert_eq!(ledger.bytes, records.iter().map(|record| record.payload.len() as u64).sum::<u64>());
     assert_eq!(ledger.records, ledger.pos.records + ledger.incident.records);
 }
 
 #[test]
 fn snapshots_have_the_twenty_five_columns_in_order_and_texts_only() {
     let (records, _) = run(month(13, Some(5_000)));
-    for record in records
-        .iter()
-        .filter(|record| record.source == SourceKind::Pos && is_sound(record))
-    {
+    for record in records.iter().filter(|record| record.source == SourceKind::Pos && is_sound(record)) {
         let text = std::str::from_utf8(&record.payload).expect("UTF-8");
         let row = json(record);
         assert_eq!(row.len(), 25);
         assert!(row.values().all(serde_json::Value::is_string));
-        let places: Vec<_> = POS_COLUMNS
-            .iter()
-            .map(|column| text.find(&format!("\"{column}\":")))
-            .collect();
+        let places: Vec<_> = POS_COLUMNS.iter().map(|column| text.find(&format!("\"{column}\":"))).collect();
         assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{text}");
         assert_eq!(row["Номер"], record.key.as_str());
         assert_eq!(record.key.len(), 9);
@@ -187,10 +134,7 @@ fn the_ledgers_final_states_follow_from_the_records() {
     let mut status: HashMap<&str, (String, &'static str)> = HashMap::new();
     let mut seen = HashSet::new();
     let (mut answered, mut rated) = (0, 0);
-    for record in records
-        .iter()
-        .filter(|record| is_sound(record) && record.fate != Fate::Duplicate)
-    {
+    for record in records.iter().filter(|record| is_sound(record) && record.fate != Fate::Duplicate) {
         assert!(
             seen.insert(record.payload.clone()),
             "two equal sound records: {}",
@@ -213,17 +157,9 @@ fn the_ledgers_final_states_follow_from_the_records() {
     assert_eq!(ledger.pos.facts.rated, rated);
     assert!(ledger.pos.facts.rating_sum >= rated);
     for line in &ledger.cases {
-        assert_eq!(
-            line.status,
-            status.get(line.case_id.as_str()).map_or("", |known| known.1),
-            "{}",
-            line.case_id
-        );
+        assert_eq!(line.status, status.get(line.case_id.as_str()).map_or("", |known| known.1), "{}", line.case_id);
     }
-    let states = Status::ALL
-        .iter()
-        .filter(|status| ledger.pos.cases_by_status.of(**status) > 0)
-        .count();
+    let states = Status::ALL.iter().filter(|status| ledger.pos.cases_by_status.of(**status) > 0).count();
     assert!(states >= 7, "{:?}", ledger.pos.cases_by_status);
 }
 
@@ -263,10 +199,7 @@ fn canonical_incident(event: &str) -> &'static str {
 
 #[test]
 fn duplicates_repeat_an_earlier_record_of_the_same_case_and_swaps_stay_within_minutes() {
-    let (records, _) = run(SimulationConfig {
-        out_of_order: 0.05,
-        ..month(19, Some(30_000))
-    });
+    let (records, _) = run(SimulationConfig { out_of_order: 0.05, ..month(19, Some(30_000)) });
     let mut seen: HashMap<&[u8], &str> = HashMap::new();
     let mut newest: HashMap<&str, (String, i64)> = HashMap::new();
     let (mut stale, mut swapped) = (0, 0);
@@ -302,37 +235,27 @@ fn duplicates_repeat_an_earlier_record_of_the_same_case_and_swaps_stay_within_mi
 }
 
 fn unix(moment: &str) -> i64 {
-    chrono::DateTime::parse_from_rfc3339(moment)
-        .expect("RFC 3339")
-        .timestamp()
+    chrono::DateTime::parse_from_rfc3339(moment).expect("RFC 3339").timestamp()
 }
 
 #[test]
 fn event_times_of_a_case_strictly_grow_and_keys_are_the_case_numbers() {
     let (records, _) = run(month(23, Some(30_000)));
     let mut moments: HashMap<String, HashSet<String>> = HashMap::new();
-    for record in records
-        .iter()
-        .filter(|r| r.source == SourceKind::Incident && is_sound(r) && r.fate != Fate::Duplicate)
+    for record in
+        records.iter().filter(|r| r.source == SourceKind::Incident && is_sound(r) && r.fate != Fate::Duplicate)
     {
         let event = json(record);
         assert_eq!(event["incident_id"], record.key.as_str());
         let moment = event["at"].as_str().expect("a text").to_owned();
-        assert!(
-            moments.entry(record.key.clone()).or_default().insert(moment),
-            "a tie in {}",
-            record.key
-        );
+        assert!(moments.entry(record.key.clone()).or_default().insert(moment), "a tie in {}", record.key);
     }
     assert!(records.iter().all(|record| !record.key.is_empty()));
 }
 
 #[test]
 fn broken_records_are_broken_as_their_kind_says() {
-    let (records, _) = run(SimulationConfig {
-        broken: 0.2,
-        ..month(29, Some(20_000))
-    });
+    let (records, _) = run(SimulationConfig { broken: 0.2, ..month(29, Some(20_000)) });
     for record in &records {
         let Fate::Broken(kind) = record.fate else { continue };
         let parsed = serde_json::from_slice::<serde_json::Value>(&record.payload);
@@ -351,19 +274,13 @@ fn broken_records_are_broken_as_their_kind_says() {
 fn people_write_in_the_morning_and_in_the_evening() {
     let (records, _) = run(month(31, Some(60_000)));
     let mut hours = [0u32; 24];
-    for record in records
-        .iter()
-        .filter(|r| r.source == SourceKind::Incident && r.fate == Fate::Fresh)
-    {
+    for record in records.iter().filter(|r| r.source == SourceKind::Incident && r.fate == Fate::Fresh) {
         if record.payload.windows(7).any(|bytes| bytes == b"\"found\"") {
             hours[((record.timestamp / 1000 + 3 * 3600) / 3600 % 24) as usize] += 1;
         }
     }
     let mean = hours.iter().sum::<u32>() / 24;
-    assert!(
-        [9, 10, 18, 19, 20].iter().all(|hour| hours[*hour] > mean * 5 / 4),
-        "{hours:?}"
-    );
+    assert!([9, 10, 18, 19, 20].iter().all(|hour| hours[*hour] > mean * 5 / 4), "{hours:?}");
     assert!([1, 2, 3, 4].iter().all(|hour| hours[*hour] < mean / 3), "{hours:?}");
 }
 
@@ -372,10 +289,7 @@ fn some_answers_are_late_and_some_cases_stay_open() {
     let (records, ledger) = run(month(37, Some(60_000)));
     let (mut overdue, mut answers) = (0, 0);
     let mut found: HashMap<&str, i64> = HashMap::new();
-    for record in records
-        .iter()
-        .filter(|r| r.source == SourceKind::Incident && r.fate == Fate::Fresh)
-    {
+    for record in records.iter().filter(|r| r.source == SourceKind::Incident && r.fate == Fate::Fresh) {
         let event = json(record);
         let moment = unix(event["at"].as_str().expect("a text"));
         match event["event"].as_str() {
@@ -399,24 +313,13 @@ fn some_answers_are_late_and_some_cases_stay_open() {
 #[test]
 fn a_live_stream_goes_on_from_its_history_without_end() {
     let from = NEW_YEAR + 2 * DAY;
-    let stream = LiveStream {
-        from: at(from),
-        cases_per_second: 20.0,
-        pace: 60.0,
-    };
-    let config = SimulationConfig {
-        records: Some(3_000),
-        ..SimulationConfig::new(41, at(NEW_YEAR), at(NEW_YEAR))
-    };
+    let stream = LiveStream { from: at(from), cases_per_second: 20.0, pace: 60.0 };
+    let config = SimulationConfig { records: Some(3_000), ..SimulationConfig::new(41, at(NEW_YEAR), at(NEW_YEAR)) };
     let mut simulation = Simulation::live(config, &shipped(), stream).expect("sound");
     let mut record = SimulatedRecord::default();
     let (mut history, mut minute) = (0, 0);
     while simulation.next(&mut record) && record.timestamp < (from + 60) * 1000 {
-        if record.timestamp < from * 1000 {
-            history += 1
-        } else {
-            minute += 1
-        }
+        if record.timestamp < from * 1000 { history += 1 } else { minute += 1 }
     }
     assert!((2_600..3_600).contains(&history), "{history}");
     assert!((1_200..6_000).contains(&minute), "{minute}");
@@ -444,25 +347,10 @@ fn a_paced_stream_has_the_event_time_it_is_told() {
     }
     let ledger = simulation.ledger();
     assert_eq!(ledger.records, 60_000);
-    assert!(
-        ledger.incident.facts.answered > 1_000 && ledger.pos.facts.answered > 500,
-        "{ledger:?}"
-    );
+    assert!(ledger.incident.facts.answered > 1_000 && ledger.pos.facts.answered > 500, "{ledger:?}");
     let faults = |pick: fn(&SourceLedger) -> u64| pick(&ledger.pos) + pick(&ledger.incident);
     // Most re-deliveries of a paced stream are still to come after half a minute.
-    assert!(
-        faults(|source| source.duplicates) > 800,
-        "{}",
-        faults(|source| source.duplicates)
-    );
-    assert!(
-        (700..1_500).contains(&faults(|source| source.late)),
-        "{}",
-        faults(|source| source.late)
-    );
-    assert!(
-        (1_200..2_400).contains(&faults(|source| source.out_of_order)),
-        "{}",
-        faults(|source| source.out_of_order)
-    );
+    assert!(faults(|source| source.duplicates) > 800, "{}", faults(|source| source.duplicates));
+    assert!((700..1_500).contains(&faults(|source| source.late)), "{}", faults(|source| source.late));
+    assert!((1_200..2_400).contains(&faults(|source| source.out_of_order)), "{}", faults(|source| source.out_of_order));
 }

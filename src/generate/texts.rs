@@ -68,22 +68,15 @@ pub(super) struct TextBook {
 
 impl TextBook {
     pub(super) fn new(region: &Region) -> Result<TextBook, RegionError> {
-        let file: PhraseFile = toml::from_str(PHRASES).map_err(|source| RegionError::Syntax {
-            file: "phrases.toml",
-            source: Box::new(source),
-        })?;
+        let file: PhraseFile = toml::from_str(PHRASES)
+            .map_err(|source| RegionError::Syntax { file: "phrases.toml", source: Box::new(source) })?;
         let of_block = |code: &str| file.block.get(code).or_else(|| file.block.get("other"));
         let block_texts = |choose: fn(&BlockPhrases) -> &Vec<String>| {
-            let texts = region
-                .blocks
-                .iter()
-                .map(|block| of_block(&block.code).map(|own| compile_all(choose(own))));
+            let texts = region.blocks.iter().map(|block| of_block(&block.code).map(|own| compile_all(choose(own))));
             texts.map(Option::unwrap_or_default).collect()
         };
-        let topic_problems = region
-            .topics
-            .iter()
-            .map(|topic| file.topic.get(&topic.code).map(|texts| compile_all(texts)));
+        let topic_problems =
+            region.topics.iter().map(|topic| file.topic.get(&topic.code).map(|texts| compile_all(texts)));
         Ok(TextBook {
             greetings: compile_all(&file.common.greetings),
             times: compile_all(&file.common.times),
@@ -115,16 +108,7 @@ impl TextBook {
         } else {
             let own = &self.topic_problems[subject.topic];
             let general = &self.block_problems[subject.block];
-            one_of(
-                if own.is_empty() || dice.chance(0.25) {
-                    general
-                } else {
-                    own
-                },
-                &mut text,
-                subject,
-                dice,
-            );
+            one_of(if own.is_empty() || dice.chance(0.25) { general } else { own }, &mut text, subject, dice);
         }
         let details = &self.block_details[subject.block];
         let all = details.len() + self.details.len();
@@ -139,9 +123,7 @@ impl TextBook {
                 time_told = true;
                 one_of(&self.times, &mut text, subject, dice);
             }
-            let detail = details
-                .get(position)
-                .or_else(|| self.details.get(position - details.len()));
+            let detail = details.get(position).or_else(|| self.details.get(position - details.len()));
             if let Some(detail) = detail {
                 write(detail, &mut text, subject, dice);
             }
@@ -168,12 +150,7 @@ impl TextBook {
     pub(super) fn answer(&mut self, subject: &Subject<'_>, dice: &mut Dice) -> &str {
         self.text.clear();
         let formal = dice.chance(0.18);
-        one_of(
-            if formal { &self.formal_answers } else { &self.answers },
-            &mut self.text,
-            subject,
-            dice,
-        );
+        one_of(if formal { &self.formal_answers } else { &self.answers }, &mut self.text, subject, dice);
         &self.text
     }
 
@@ -272,11 +249,7 @@ mod tests {
         for (index, topic) in region.topics.iter().enumerate() {
             let block = region.block(&topic.block).expect("exists");
             for _ in 0..100 {
-                assert!(
-                    !book
-                        .message(&subject(index, block), 0.0, &mut dice)
-                        .contains(['{', '}'])
-                );
+                assert!(!book.message(&subject(index, block), 0.0, &mut dice).contains(['{', '}']));
             }
             assert!(!book.answer(&subject(index, block), &mut dice).contains('{'));
         }

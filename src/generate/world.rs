@@ -98,11 +98,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(region: &Region) -> Result<World, RegionError> {
-        let block_of: Vec<usize> = region
-            .topics
-            .iter()
-            .filter_map(|topic| region.block(&topic.block))
-            .collect();
+        let block_of: Vec<usize> = region.topics.iter().filter_map(|topic| region.block(&topic.block)).collect();
         let weights = topic_weights(region, &block_of);
         let monthly = |accidents_only: bool| -> Vec<Weighted> {
             let weight_in = |month: usize, (topic, weight): (usize, &f64)| {
@@ -137,11 +133,7 @@ impl World {
     /// A topic of an accident; any topic where the reference data knows none of them.
     pub(super) fn accident_topic(&self, month: usize, dice: &mut Dice) -> usize {
         let accidents = &self.accidents_by_month[month];
-        if accidents.total() > 0.0 {
-            accidents.draw(dice)
-        } else {
-            self.topic(month, dice)
-        }
+        if accidents.total() > 0.0 { accidents.draw(dice) } else { self.topic(month, dice) }
     }
 
     pub(super) fn territory(&self, dice: &mut Dice) -> usize {
@@ -153,11 +145,7 @@ impl World {
         let Candidates { local, regional } = &self.candidates[block][territory];
         let mut body = 0;
         for _ in 0..8 {
-            let list = if regional.is_empty() || (!local.is_empty() && dice.chance(0.65)) {
-                local
-            } else {
-                regional
-            };
+            let list = if regional.is_empty() || (!local.is_empty() && dice.chance(0.65)) { local } else { regional };
             body = match dice.pick(list) {
                 Some(body) => *body,
                 None => dice.below(self.region.bodies.len()) as u16,
@@ -183,12 +171,8 @@ fn topic_weights(region: &Region, block_of: &[usize]) -> Vec<f64> {
             weight
         })
         .collect();
-    let block_weight = |code: &str| {
-        BLOCK_WEIGHTS
-            .iter()
-            .find(|entry| entry.0 == code)
-            .map_or(RARE_BLOCK_WEIGHT, |entry| entry.1)
-    };
+    let block_weight =
+        |code: &str| BLOCK_WEIGHTS.iter().find(|entry| entry.0 == code).map_or(RARE_BLOCK_WEIGHT, |entry| entry.1);
     let all: f64 = region.blocks.iter().map(|block| block_weight(&block.code)).sum();
     let weight = |(rank, block): (&f64, &usize)| rank / sums[*block] * block_weight(&region.blocks[*block].code) / all;
     ranked.iter().zip(block_of).map(weight).collect()
@@ -202,11 +186,8 @@ fn territories(region: &Region) -> Weighted {
     };
     let population = |index: usize| f64::from(region.territories[index].population);
     let all = 0..region.territories.len();
-    let districts: f64 = all
-        .clone()
-        .filter(|i| in_city(*i) && !is_city(&region.territories[*i].code))
-        .map(population)
-        .sum();
+    let districts: f64 =
+        all.clone().filter(|i| in_city(*i) && !is_city(&region.territories[*i].code)).map(population).sum();
     let outside: f64 = all.clone().filter(|i| !in_city(*i)).map(population).sum();
     Weighted::new(all.map(|index| {
         if is_city(&region.territories[index].code) {
@@ -220,18 +201,12 @@ fn territories(region: &Region) -> Weighted {
 }
 
 fn places(region: &Region) -> Result<Vec<Place>, RegionError> {
-    let file: PlaceFile = toml::from_str(PLACES).map_err(|source| RegionError::Syntax {
-        file: "places.toml",
-        source: Box::new(source),
-    })?;
+    let file: PlaceFile = toml::from_str(PLACES)
+        .map_err(|source| RegionError::Syntax { file: "places.toml", source: Box::new(source) })?;
     let millionths = |degrees: f64| (degrees * 1e6) as u32;
     let place = |code: &str| {
         let entry = file.territory.get(code).unwrap_or(&file.default);
-        let streets = if entry.streets.is_empty() {
-            &file.default.streets
-        } else {
-            &entry.streets
-        };
+        let streets = if entry.streets.is_empty() { &file.default.streets } else { &entry.streets };
         Place {
             latitude: millionths(entry.lat),
             longitude: millionths(entry.lon),
@@ -239,21 +214,14 @@ fn places(region: &Region) -> Result<Vec<Place>, RegionError> {
             streets: streets.clone(),
         }
     };
-    Ok(region
-        .territories
-        .iter()
-        .map(|territory| place(&territory.code))
-        .collect())
+    Ok(region.territories.iter().map(|territory| place(&territory.code)).collect())
 }
 
 fn candidates(region: &Region) -> Vec<Vec<Candidates>> {
     let serve = |block: &str, territory: &super::region::Territory| {
         let mut found = Candidates::default();
-        for (index, body) in region
-            .bodies
-            .iter()
-            .enumerate()
-            .filter(|(_, body)| body.blocks.iter().any(|own| own == block))
+        for (index, body) in
+            region.bodies.iter().enumerate().filter(|(_, body)| body.blocks.iter().any(|own| own == block))
         {
             match &body.territory {
                 None => found.regional.push(index as u16),
@@ -268,13 +236,7 @@ fn candidates(region: &Region) -> Vec<Vec<Candidates>> {
     region
         .blocks
         .iter()
-        .map(|block| {
-            region
-                .territories
-                .iter()
-                .map(|place| serve(&block.code, place))
-                .collect()
-        })
+        .map(|block| region.territories.iter().map(|place| serve(&block.code, place)).collect())
         .collect()
 }
 
@@ -287,11 +249,8 @@ mod tests {
     fn seven_of_ten_messages_come_from_the_city() {
         let world = World::new(&shipped()).expect("sound");
         let mut dice = Dice::new(11);
-        let city = (0..20_000).filter(|_| {
-            world.region.territories[world.territory(&mut dice)]
-                .code
-                .starts_with("ryazan")
-        });
+        let city =
+            (0..20_000).filter(|_| world.region.territories[world.territory(&mut dice)].code.starts_with("ryazan"));
         let city = city.count();
         // `ryazansky` begins with the same letters and adds its own few percent.
         assert!((13_800..15_200).contains(&city), "{city}");
@@ -300,17 +259,10 @@ mod tests {
     #[test]
     fn january_is_snow_and_july_is_not() {
         let world = World::new(&shipped()).expect("sound");
-        assert!(
-            world.volume(0) > 1.3 * world.volume(6),
-            "{} {}",
-            world.volume(0),
-            world.volume(6)
-        );
+        assert!(world.volume(0) > 1.3 * world.volume(6), "{} {}", world.volume(0), world.volume(6));
         let mut dice = Dice::new(12);
         let snowy = |month, dice: &mut Dice| {
-            (0..5_000)
-                .filter(|_| world.region.topics[world.topic(month, dice)].code.ends_with("snow"))
-                .count()
+            (0..5_000).filter(|_| world.region.topics[world.topic(month, dice)].code.ends_with("snow")).count()
         };
         assert!(snowy(0, &mut dice) > 1_000);
         assert!(snowy(6, &mut dice) < 50);
