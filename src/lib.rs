@@ -7,6 +7,7 @@ pub mod codec;
 pub mod commands;
 pub mod config;
 pub mod enrich;
+pub mod generate;
 pub mod kafka;
 pub mod mapping;
 pub mod model;
