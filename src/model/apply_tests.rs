@@ -161,6 +161,14 @@ fn a_new_block_moves_every_standing_fact_to_it() {
     assert_eq!(signs, vec![-1, 1]);
 }
 
+#[test]
+fn an_older_row_delivered_again_does_not_turn_the_case_back() {
+    let (case, outcomes, _) =
+        fold(&[row(1 << 40, Status::InWork, 0), row(2 << 40, Status::Approval, 60), row(1 << 40, Status::InWork, 90)]);
+    assert_eq!(case.status, Status::Approval);
+    assert_eq!(outcomes[2], Outcome::Duplicate);
+}
+
 fn row(digest: u64, status: Status, after: i64) -> Facts {
     let mut facts = Facts::empty(CaseKey(7), Shape::Snapshot, time(START + after));
     facts.digest = digest;
@@ -173,20 +181,20 @@ fn row(digest: u64, status: Status, after: i64) -> Facts {
 
 #[test]
 fn the_same_snapshot_twice_changes_nothing() {
-    let (_, outcomes, sums) = fold(&[row(1, Status::InWork, 0), row(1, Status::InWork, 9000)]);
+    let (_, outcomes, sums) = fold(&[row(1 << 40, Status::InWork, 0), row(1 << 40, Status::InWork, 9000)]);
     assert_eq!(outcomes, vec![Outcome::Applied, Outcome::Duplicate]);
     assert_eq!(sums[&EffectKind::Registered], 1);
 }
 
 #[test]
 fn a_snapshot_derives_answer_rating_and_reopening() {
-    let mut answered = row(2, Status::Answered, 5 * 86_400);
+    let mut answered = row(2 << 40, Status::Answered, 5 * 86_400);
     answered.completed_at = Some(time(START + 4 * 86_400));
-    let mut rated = Facts { digest: 3, rating: Some(2), ..answered };
+    let mut rated = Facts { digest: 3 << 40, rating: Some(2), ..answered };
     rated.at = time(START + 6 * 86_400);
-    let mut reopened = row(4, Status::InWork, 7 * 86_400);
+    let mut reopened = row(4 << 40, Status::InWork, 7 * 86_400);
     reopened.review = Some(1);
-    let (case, _, sums) = fold(&[row(1, Status::InWork, 0), answered, rated, reopened]);
+    let (case, _, sums) = fold(&[row(1 << 40, Status::InWork, 0), answered, rated, reopened]);
     assert_eq!((case.status, case.review_round, case.rating), (Status::InWork, 1, 2));
     assert_eq!(case.first_answer_at, Some(time(START + 4 * 86_400)));
     assert_eq!((sums[&EffectKind::Rated], sums[&EffectKind::Reopened]), (1, 1));
@@ -195,9 +203,9 @@ fn a_snapshot_derives_answer_rating_and_reopening() {
 
 #[test]
 fn a_corrected_completion_date_moves_the_answer_to_its_new_day() {
-    let mut first = row(1, Status::Answered, 0);
+    let mut first = row(1 << 40, Status::Answered, 0);
     first.completed_at = Some(time(START + 86_400));
-    let corrected = Facts { digest: 2, completed_at: Some(time(START + 2 * 86_400)), ..first };
+    let corrected = Facts { digest: 2 << 40, completed_at: Some(time(START + 2 * 86_400)), ..first };
     let mut effects = Vec::new();
     let (case, _) = apply(None, &first, RowVersion(1), &TenDays, &mut effects);
     effects.clear();

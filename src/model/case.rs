@@ -45,7 +45,7 @@ pub struct Case {
     pub key: CaseKey,
     /// The journal row that last changed this case.
     pub version: RowVersion,
-    /// Snapshots: hash of the last row. Events: hashes of the last eight events, sixteen bits each (see `apply`).
+    /// Snapshots: hashes of the last four rows. Events: of the last eight, sixteen bits each (see `apply`).
     pub fingerprint: u128,
     /// Keyed identity of the author, zero when the source gives none.
     pub author_key: u64,
