@@ -387,8 +387,8 @@ where
         let Some(flight) = self.flight.take() else { return Ok(()) };
         match result {
             Ok(Ok(written)) => {
-                self.written = written.map(|written| (written, Instant::now()));
                 if flight.is_batch {
+                    self.written = written.map(|written| (written, Instant::now()));
                     metrics::landed(&self.a.stream.topic, flight.tally, flight.since.elapsed());
                     let _ = self.commands.send(Command::Refund {
                         epoch: self.a.epoch,

@@ -225,7 +225,9 @@ impl Sink for ClickHouse {
         let cases = self
             .cases(self.query(&format!("SELECT {ROW_VERSION} AS version, {CASE_COLUMNS} {filter}"), stream))
             .await?;
-        let effects = format!("SELECT effects, previous_block, previous_territory {filter}");
+        // the client library does not read tuples with names, so the effects travel without them
+        let plain = "arrayMap(e -> (CAST(e.1, 'Int8'), toUInt32(e.2), e.3, e.4, e.5, e.6), effects) AS effects";
+        let effects = format!("SELECT {plain}, previous_block, previous_territory {filter}");
         let effects = self.within(self.query(&effects, stream).fetch_all::<EffectRow>()).await?;
         if cases.len() != effects.len() {
             return Err(SinkError::Unavailable("the journal changed while it was read".to_owned()));

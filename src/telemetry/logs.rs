@@ -1,5 +1,7 @@
 //! Logs of the process: to standard error, as text for people or JSON for collectors. Never holds record content.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::config::settings::{Log, LogFormat};
@@ -8,7 +10,12 @@ use crate::config::settings::{Log, LogFormat};
 pub fn start(log: &Log) {
     let fallback = format!("{},hyper=warn,rustls=warn", log.level.name());
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(fallback));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let colours = std::io::stderr().is_terminal();
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .with_target(false);
     // an error only says that a logger is set already, which is what was wanted
     let _ = match log.format {
         LogFormat::Text => builder.try_init(),
