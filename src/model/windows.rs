@@ -60,6 +60,9 @@ pub struct Retention {
 }
 
 impl Retention {
+    /// The TTL of the tables (`schemas/clickhouse/0003_windows.sql`) in seconds; both change together, by a migration.
+    pub const OF_TABLES: Retention = Retention { minute: 3 * 86_400, hour: 90 * 86_400 };
+
     /// The oldest instant whose windows of this length are still kept.
     fn oldest(&self, unit: WindowUnit, now: Time) -> u32 {
         match unit {
