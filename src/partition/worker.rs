@@ -363,7 +363,8 @@ where
     fn projections(&mut self, minute: u32, with_backlog: bool) -> ProjectionRows {
         let mut rows = ProjectionRows { cold: self.fold.windows.take_cold(), ..ProjectionRows::default() };
         let dirty = self.fold.windows.dirty_len();
-        if dirty > 0 && (self.windows_at.elapsed() >= WINDOWS_EVERY || dirty >= WINDOWS_AT_MOST) {
+        let is_time = self.windows_at.elapsed() >= WINDOWS_EVERY || dirty >= WINDOWS_AT_MOST;
+        if dirty > 0 && (is_time || self.fold.windows.must_be_written_now()) {
             self.windows_at = Instant::now();
             rows.windows = self.fold.windows.take_dirty();
         }
