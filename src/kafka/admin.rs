@@ -53,5 +53,7 @@ pub async fn retention(config: &ClientConfig, topic: &str) -> Result<Option<Dura
     let resources = [ResourceSpecifier::Topic(topic)];
     let answers = admin.describe_configs(&resources, &options).await.map_err(AdminError::Unreachable)?;
     let told = answers.into_iter().flatten().next().and_then(|resource| resource.get("retention.ms")?.value.clone());
-    Ok(told.and_then(|millis| millis.parse().ok()).map(Duration::from_millis))
+    Ok(told
+        .and_then(|millis| millis.parse().ok()) // -1: for ever
+        .map(Duration::from_millis))
 }

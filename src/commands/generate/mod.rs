@@ -29,9 +29,8 @@ use send::Publication;
         tsur generate --records 200000 --seed 7 --fault-share 0.05 --out /tmp/region\n  \
         tsur generate --seed 3 --from 2026-01-01 --to 2026-02-01 --publish --ledger ledger.json\n  \
         tsur generate --rate 200/s --for 60s --publish\n\n\
-        The history ends today at 00:00 Moscow and is 30 days long, unless --from and --to say otherwise; the same seed,\n\
-        span and shares give the same bytes. With --rate the records are of now and never end, but for --for, --records\n\
-        or Ctrl-C."
+        The history ends today at 00:00 Moscow and is 30 days long, unless --from and --to say otherwise; the same seed, \
+        span and shares give the same bytes. With --rate the records are of now and end with --for, --records or Ctrl-C."
 )]
 pub struct Args {
     /// How many records; without it as many as a region has in such a span
@@ -47,7 +46,7 @@ pub struct Args {
     #[arg(long, group = "target", value_name = "DIR")]
     out: Option<PathBuf>,
     /// Write what was sent, counted, to this file
-    #[arg(long, value_name = "FILE", requires = "publish")]
+    #[arg(long, value_name = "FILE", conflicts_with = "out")]
     ledger: Option<PathBuf>,
     /// First Moscow day of the history
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day, conflicts_with = "rate")]
@@ -56,7 +55,7 @@ pub struct Args {
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day, conflicts_with = "rate")]
     to: Option<Time>,
     /// Records of now, so many a second, instead of a history at full speed
-    #[arg(long, value_name = "N[/s]", value_parser = parse_rate, requires = "publish")]
+    #[arg(long, value_name = "N[/s]", value_parser = parse_rate, conflicts_with = "out")]
     rate: Option<f64>,
     /// End after this time, e.g. 60s
     #[arg(long = "for", value_name = "TIME", value_parser = time_argument, requires = "rate")]

@@ -28,7 +28,7 @@ const FLUSH_PATIENCE: Duration = Duration::from_secs(30);
     tsur publish pos january.csv february.csv --rate 500\n  \
     tsur publish incident events.jsonl --limit 1000\n  \
     zcat big.csv.gz | tsur publish pos - --format csv\n\n\
-    A bad row is reported as FILE:LINE and the rest is published; the exit code is 1 then. Rows that were published\n\
+    A bad row is reported as FILE:LINE and the rest is published; the exit code is 1 then. Rows that were published \
     before are recognised by the pipeline as duplicates, so it is safe to repeat a command.")]
 pub struct Args {
     /// The pipeline whose source the files come from: its columns, its key, its topic
