@@ -128,6 +128,8 @@ pub struct TableLayout {
     pub encoding: Encoding,
     /// The column whose value becomes the Kafka key.
     pub key: String,
+    /// Columns that are left out of the records: nobody reads them, and they name people. Never a mapped column.
+    pub drop: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

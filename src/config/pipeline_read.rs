@@ -272,7 +272,12 @@ fn table_layout(table: &Table, fields: &[FieldMapping]) -> Option<TableLayout> {
         delimiter: table.choice("delimiter", DELIMITERS).unwrap_or(Delimiter::Auto),
         encoding: table.choice("encoding", ENCODINGS).unwrap_or(Encoding::Auto),
         key: table.text("key").or_else(|| case_columns.first().cloned()).unwrap_or_default(),
+        drop: table.texts("drop"),
     };
+    let read = |column: &String| fields.iter().any(|mapping| mapping.columns.contains(column));
+    if let Some(column) = layout.drop.iter().find(|column| read(column) || **column == layout.key) {
+        table.refuse("drop", format!("{column:?} is read by the table fields"), "columns that no field reads");
+    }
     // With another key the records of one case would be spread over partitions, and no worker would know the whole case.
     if !case_columns.is_empty() && !case_columns.contains(&layout.key) {
         table.refuse("key", format!("{:?} is not the column of case_id", layout.key), case_columns.join(", "));

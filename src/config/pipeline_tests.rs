@@ -108,3 +108,12 @@ fn a_change_of_status_must_say_to_which() {
     assert!(found[1].contains(":9: event.taken:") && found[2].contains(":10: event.rated:"), "{found:#?}");
     assert!(found[3].contains(":12: status_of_event.routed: not a word of the table event"), "{found:#?}");
 }
+
+#[test]
+fn a_column_that_a_field_reads_cannot_be_dropped() {
+    let found = mistakes(&format!("{SMALL}[table]\ndrop = [\"name\", \"id\"]\n"));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].starts_with("pipelines/s.toml:7: table.drop: \"id\" is read"), "{found:#?}");
+    let pos = load(POS).expect("sound");
+    assert!(pos.table.expect("there").drop.iter().all(|column| column.starts_with("ФИО")));
+}
