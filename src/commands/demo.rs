@@ -44,8 +44,7 @@ fn rate(text: &str) -> Result<f64, String> {
 
 pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
     // the demo has a Kafka and an identity key of its own; only a ClickHouse may be given
-    let environment =
-        |name: &str| name.starts_with("TSUR_CLICKHOUSE").then(|| std::env::var(name).ok()).flatten();
+    let environment = |name: &str| name.starts_with("TSUR_CLICKHOUSE").then(|| std::env::var(name).ok()).flatten();
     let config = config::load(folder, &environment)?;
     let options = Options {
         lasts: args.lasts,
@@ -55,7 +54,9 @@ pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
         seed: args.seed,
         keep: args.keep,
         given_clickhouse: environment("TSUR_CLICKHOUSE_URL").is_some_and(|url| !url.trim().is_empty()),
-        folder: std::env::var_os("TSUR_LOCAL_DIR").map_or_else(|| ".local".into(), std::path::PathBuf::from).join("demo"),
+        folder: std::env::var_os("TSUR_LOCAL_DIR")
+            .map_or_else(|| ".local".into(), std::path::PathBuf::from)
+            .join("demo"),
         has_terminal: std::io::stdout().is_terminal(),
     };
     let runtime = runtime()?;

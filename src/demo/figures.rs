@@ -114,7 +114,6 @@ pub struct Flow {
     pub rows_per_second: f64,
     /// Records in Kafka that are not in ClickHouse yet.
     pub lag: u64,
-    pub partitions: usize,
     pub cases: usize,
     pub memory: u64,
     /// A server is away, and it is tried again.
@@ -211,7 +210,8 @@ impl Reader {
             figures.open += open;
             figures.overdue += overdue;
             figures.due += due;
-            for (bars, name) in [(&mut blocks, self.names.block(&block)), (&mut territories, self.names.territory(&territory))]
+            for (bars, name) in
+                [(&mut blocks, self.names.block(&block)), (&mut territories, self.names.territory(&territory))]
             {
                 let bar: &mut (u64, u64) = bars.entry(name).or_default();
                 *bar = (bar.0 + open, bar.1 + overdue);
@@ -264,16 +264,19 @@ impl Reader {
         let totals = self.registry.totals();
         let records_read = self.registry.poll.records.load(std::sync::atomic::Ordering::Relaxed);
         let seconds = (at_millis - self.last.at_millis).max(1) as f64 / 1000.0;
-        let rate = |now: u64, before: u64| if self.last.at_millis == 0 { 0.0 } else { now.saturating_sub(before) as f64 / seconds };
-        let mut trouble = partitions.iter().filter_map(|(id, status)| Some(format!("{id}: {}", status.trouble.as_ref()?)));
-        let mut problem = partitions.iter().filter_map(|(id, status)| Some(format!("{id}: {}", status.problem.as_ref()?)));
+        let rate = |now: u64, before: u64| {
+            if self.last.at_millis == 0 { 0.0 } else { now.saturating_sub(before) as f64 / seconds }
+        };
+        let mut trouble =
+            partitions.iter().filter_map(|(id, status)| Some(format!("{id}: {}", status.trouble.as_ref()?)));
+        let mut problem =
+            partitions.iter().filter_map(|(id, status)| Some(format!("{id}: {}", status.problem.as_ref()?)));
         Ok(Flow {
             records_read,
             rows_written: totals.rows,
             records_per_second: rate(records_read, self.last.flow.records_read),
             rows_per_second: rate(totals.rows, self.last.flow.rows_written),
             lag,
-            partitions: totals.partitions,
             cases: totals.cases,
             memory: resident_bytes().unwrap_or(0),
             trouble: trouble.next(),
@@ -284,8 +287,7 @@ impl Reader {
 
 /// The fullest first; names decide between equals, so that lines do not dance.
 fn ranked(bars: HashMap<String, (u64, u64)>) -> Vec<Bar> {
-    let mut ranked: Vec<Bar> =
-        bars.into_iter().map(|(name, (open, overdue))| Bar { name, open, overdue }).collect();
+    let mut ranked: Vec<Bar> = bars.into_iter().map(|(name, (open, overdue))| Bar { name, open, overdue }).collect();
     ranked.sort_by(|a, b| b.open.cmp(&a.open).then_with(|| a.name.cmp(&b.name)));
     ranked
 }

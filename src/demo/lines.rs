@@ -2,7 +2,7 @@
 //! Owner: the session. Invariant: UTF-8 text and nothing else, no control codes.
 
 use super::figures::Figures;
-use super::text::{ROWS, RECORDS, ago, clock, counted, decimal, grouped, percent};
+use super::text::{RECORDS, ROWS, ago, clock, counted, decimal, grouped, percent};
 
 /// Where the demo can be reached.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +24,18 @@ pub const QUESTIONS: [&str; 3] = [
 ];
 
 impl Places {
+    /// All addresses in one line.
+    pub fn line(&self) -> String {
+        format!(
+            "Kafka {} ({}), ClickHouse {} база {}, метрики {}",
+            self.kafka,
+            self.topics.join(", "),
+            self.clickhouse,
+            self.database,
+            self.metrics
+        )
+    }
+
     /// A whole line for the shell.
     pub fn curl(&self, question: &str) -> String {
         let user = match &self.user {

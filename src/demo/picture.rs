@@ -58,10 +58,10 @@ pub fn draw(frame: &mut Frame<'_>, view: &View<'_>) {
 }
 
 fn panel(title: &str) -> Block<'_> {
-    Block::bordered().border_type(BorderType::Rounded).border_style(DIM).title(Span::styled(
-        format!(" {title} "),
-        Style::new().fg(Color::Cyan),
-    ))
+    Block::bordered()
+        .border_type(BorderType::Rounded)
+        .border_style(DIM)
+        .title(Span::styled(format!(" {title} "), Style::new().fg(Color::Cyan)))
 }
 
 /// How fresh the data are, in words.
@@ -224,7 +224,10 @@ fn foot_lines(places: &Places, area: Rect) -> Vec<Line<'static>> {
     ])];
     lines.extend(QUESTIONS.iter().map(|question| Line::from(cut(question, width))));
     lines.push(Line::styled(places.curl(QUESTIONS[2]), Style::new().fg(Color::Yellow)));
-    lines.push(Line::from(vec![Span::raw("q").bold(), Span::styled(" или Ctrl-C – выход", DIM)]));
+    lines.push(Line::from(vec![
+        Span::raw("q").bold(),
+        Span::styled(format!(" или Ctrl-C – выход · метрики {}", places.metrics), DIM),
+    ]));
     lines
 }
 

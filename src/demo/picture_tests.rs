@@ -16,7 +16,11 @@ fn sample() -> Figures {
         blocks: vec![bar("ЖКХ", 1_200, 31), bar("Дороги", 600, 0)],
         territories: vec![bar("Железнодорожный район г. Рязани", 410, 7)],
         rows: Outcomes { applied: 58_001, duplicate: 1_833, rejected: 306, ignored: 0 },
-        latest: vec![Latest { at_millis: 1_767_636_900_000, place: "ПОС".to_owned(), text: "Не горит фонарь".to_owned() }],
+        latest: vec![Latest {
+            at_millis: 1_767_636_900_000,
+            place: "ПОС".to_owned(),
+            text: "Не горит фонарь".to_owned(),
+        }],
         flow: Flow { records_read: 61_234, rows_per_second: 1_843.0, ..Flow::default() },
         ..Figures::default()
     }

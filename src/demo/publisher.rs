@@ -18,7 +18,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::broker::PARTITIONS;
 use crate::app::registry::Registry;
-use crate::generate::{Simulation, SimulatedRecord, SourceKind};
+use crate::generate::{SimulatedRecord, Simulation, SourceKind};
 
 /// How far a partition may be in front of its reader.
 const AHEAD_RECORDS: usize = 3_000;

@@ -17,9 +17,9 @@ use crate::sink::migrations;
 
 pub const DATABASE: &str = "tsur_demo";
 /// How many times faster than in life new cases are worked on: answers are seen within minutes.
-const PACE: f64 = 2_000.0;
-/// Records of a case from its registration to its end, on average.
-const RECORDS_PER_CASE: f64 = 5.5;
+const PACE: f64 = 4_000.0;
+/// Live records that a new case brings within the first minutes.
+const RECORDS_PER_CASE: f64 = 4.0;
 
 /// Points the configuration at the servers of the demo. `url`: of its own ClickHouse, `None` for the configured one.
 pub fn configure(config: &mut Config, brokers: &str, url: Option<&str>) {
@@ -74,7 +74,8 @@ pub fn simulation(options: &Options, pipelines_dir: &Path, now: Time) -> Result<
         &read("bodies.toml")?,
     )?;
     let start = now.plus_seconds(-(options.history.as_secs().max(60) as i64));
-    let history = SimulationConfig { records: Some(options.records), ..SimulationConfig::new(options.seed, start, now) };
+    let history =
+        SimulationConfig { records: Some(options.records), ..SimulationConfig::new(options.seed, start, now) };
     let stream = LiveStream { from: now, cases_per_second: options.rate / RECORDS_PER_CASE, pace: PACE };
     Ok(Simulation::live(history, &region, stream)?)
 }
