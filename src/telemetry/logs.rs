@@ -22,3 +22,10 @@ pub fn start(log: &Log) {
         LogFormat::Json => builder.json().try_init(),
     };
 }
+
+/// The same into a file, for commands that draw on the terminal.
+pub fn start_in_file(log: &Log, file: File) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(log.level.name()));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_target(false);
+    let _ = builder.with_writer(Mutex::new(file)).try_init(); // an error: a logger is set already
+}
