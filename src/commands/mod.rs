@@ -3,6 +3,7 @@
 
 mod audit;
 mod check;
+mod demo;
 mod generate;
 mod migrate;
 mod pace;

@@ -240,7 +240,7 @@ impl Show {
         let _ = self.told.send(1); // an error: the pipeline has ended, which the next line notices
         (&mut self.pipeline).await??;
 
-        let retention = run::retention(&self.config);
+        let retention = crate::model::windows::Retention::OF_TABLES;
         let database_name = self.config.settings.clickhouse.database.clone();
         let asked = AuditOptions { database: database_name, minute_keep: retention.minute, hour_keep: retention.hour };
         let report = audit(&database, &asked, &NoOracle).await?;

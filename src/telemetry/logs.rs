@@ -1,6 +1,8 @@
 //! Logs of the process: to standard error, as text for people or JSON for collectors. Never holds record content.
 
+use std::fs::File;
 use std::io::IsTerminal;
+use std::sync::Mutex;
 
 use tracing_subscriber::EnvFilter;
 

@@ -2,6 +2,8 @@
 //! TSUR_CLICKHOUSE_URL every test says that it was skipped and passes.
 
 mod broken_input;
+mod demo;
 mod exactly_once;
+mod publish;
 mod schema;
 mod support;
