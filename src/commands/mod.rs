@@ -3,6 +3,7 @@
 
 mod audit;
 mod check;
+mod demo;
 mod generate;
 mod migrate;
 mod pace;
@@ -38,6 +39,8 @@ pub struct Cli {
 enum Command {
     /// Read the Kafka topics and write ClickHouse until told to stop
     Run(run::Args),
+    /// Show the whole pipeline live in one terminal, without Kafka and with generated appeals
+    Demo(demo::Args),
     /// Check every configuration file and report all mistakes at once
     Check(check::Args),
     /// Create or update the ClickHouse schema, and the Kafka topics if asked
@@ -55,6 +58,7 @@ pub fn dispatch(cli: Cli) -> anyhow::Result<()> {
     let folder = cli.config;
     match cli.command {
         Command::Run(args) => run::main(&folder, &args),
+        Command::Demo(args) => demo::main(&folder, &args),
         Command::Check(args) => check::main(&folder, &args),
         Command::Migrate(args) => migrate::main(&folder, &args),
         Command::Publish(args) => publish::main(&folder, &args),

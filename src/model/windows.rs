@@ -60,6 +60,9 @@ pub struct Retention {
 }
 
 impl Retention {
+    /// The TTL of the tables (`schemas/clickhouse/0003_windows.sql`) in seconds; both change together, by a migration.
+    pub const OF_TABLES: Retention = Retention { minute: 3 * 86_400, hour: 90 * 86_400 };
+
     /// The oldest instant whose windows of this length are still kept.
     fn oldest(&self, unit: WindowUnit, now: Time) -> u32 {
         match unit {
@@ -155,6 +158,8 @@ struct Slot {
 pub struct Windows {
     slots: HashMap<WindowKey, Slot, foldhash::fast::RandomState>,
     dirty: Vec<WindowKey>,
+    /// Oldest start among the changed windows, by unit.
+    oldest_dirty: [u32; 3],
     cold: BTreeSet<(WindowUnit, u32)>,
     stream_time: Option<Time>,
     swept_hour: u32,
@@ -167,6 +172,7 @@ impl Windows {
         Windows {
             slots: HashMap::default(),
             dirty: Vec::new(),
+            oldest_dirty: [u32::MAX; 3],
             cold: BTreeSet::new(),
             stream_time,
             swept_hour: 0,
@@ -204,7 +210,7 @@ impl Windows {
                 slot.value.add(effect);
                 if !slot.is_dirty {
                     slot.is_dirty = true;
-                    self.dirty.push(key);
+                    self.note_dirty(key);
                 }
             }
         }
@@ -216,17 +222,30 @@ impl Windows {
         }
     }
 
+    fn note_dirty(&mut self, key: WindowKey) {
+        self.dirty.push(key);
+        let oldest = &mut self.oldest_dirty[key.unit as usize - 1];
+        *oldest = key.start.min(*oldest);
+    }
+
     /// Puts back a window that the journal was asked for; it is written again, because nobody knows whether it was.
     pub fn restore(&mut self, key: WindowKey, value: WindowValue) {
         let known = self.slots.insert(key, Slot { value, is_dirty: true });
         if known.is_none_or(|slot| !slot.is_dirty) {
-            self.dirty.push(key);
+            self.note_dirty(key);
         }
     }
 
     /// Number of windows that wait to be written.
     pub fn dirty_len(&self) -> usize {
         self.dirty.len()
+    }
+
+    /// A changed window has fallen behind the horizon. It must be written with the batch that moved the horizon: a later
+    /// owner, who restores from the horizon on, would never see it.
+    pub fn must_be_written_now(&self) -> bool {
+        let behind = |unit: WindowUnit| self.oldest_dirty[unit as usize - 1] < Windows::horizon_start(unit, self.stream_time);
+        WindowUnit::ALL.into_iter().any(behind)
     }
 
     /// Number of windows in memory.
@@ -246,6 +265,7 @@ impl Windows {
     /// The changed windows, each with its whole value, in a fixed order; windows behind the horizon leave memory.
     pub fn take_dirty(&mut self) -> Vec<(WindowKey, WindowValue)> {
         let mut keys = std::mem::take(&mut self.dirty);
+        self.oldest_dirty = [u32::MAX; 3];
         keys.sort_unstable();
         let mut changed = Vec::with_capacity(keys.len());
         for key in keys {

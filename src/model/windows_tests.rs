@@ -56,3 +56,14 @@ fn a_date_in_the_far_future_does_not_push_real_windows_out() {
     count(&mut windows, &[effect(EffectKind::Registered, NOON, 1, 0)]);
     assert!(windows.take_cold().is_empty());
 }
+
+#[test]
+fn a_changed_window_must_be_written_before_the_horizon_passes_it_for_good() {
+    let mut windows = Windows::new(KEEP, None);
+    count(&mut windows, &[effect(EffectKind::Registered, NOON - 5 * 86_400, 1, 0)]);
+    assert!(!windows.must_be_written_now());
+    count(&mut windows, &[effect(EffectKind::Registered, NOON, 1, 0)]);
+    assert!(windows.must_be_written_now(), "the hour of five days ago is behind the horizon now");
+    windows.take_dirty();
+    assert!(!windows.must_be_written_now());
+}

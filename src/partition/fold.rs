@@ -54,11 +54,38 @@ pub struct Tally {
     pub rejects_in_a_row: u32,
 }
 
+/// The share of rejects among the latest records.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Recent {
+    records: u32,
+    rejected: u32,
+}
+
+/// Records the share is told of; halved when reached, so that the past fades.
+const RECENT_RECORDS: u32 = 10_000;
+
+impl Recent {
+    fn note(&mut self, is_reject: bool) {
+        if self.records == RECENT_RECORDS {
+            self.records /= 2;
+            self.rejected /= 2;
+        }
+        self.records += 1;
+        self.rejected += u32::from(is_reject);
+    }
+
+    /// `None` while there are too few records to tell.
+    pub fn reject_share(&self) -> Option<f64> {
+        (self.records >= RECENT_RECORDS / 2).then(|| f64::from(self.rejected) / f64::from(self.records))
+    }
+}
+
 /// State and rules of one partition.
 pub struct Fold<R> {
     pub cases: CaseStore,
     pub windows: Windows,
     pub tally: Tally,
+    pub recent: Recent,
     journal: JournalBlock,
     mapper: Mapper,
     rules: Arc<R>,
@@ -82,6 +109,7 @@ impl<R: DeadlineRules> Fold<R> {
             cases: CaseStore::default(),
             windows: Windows::new(retention, None),
             tally: Tally::default(),
+            recent: Recent::default(),
             journal: JournalBlock::new(stream, names),
             mapper,
             rules,
@@ -189,6 +217,7 @@ impl<R: DeadlineRules> Fold<R> {
             Outcome::Ignored | Outcome::Rejected => self.tally.ignored += 1,
         }
         self.tally.rejects_in_a_row = 0;
+        self.recent.note(false);
         list_masked(self.texts.masked, &mut self.masked);
         let told = Told {
             event: Some(verdict.event),
@@ -216,6 +245,7 @@ impl<R: DeadlineRules> Fold<R> {
             mask_into(&beginning, &mut self.excerpt);
             self.tally.rejected += 1;
             self.tally.rejects_in_a_row += 1;
+            self.recent.note(true);
         } else {
             self.tally.ignored += 1;
         }

@@ -15,7 +15,7 @@ use crate::model::ids::Offset;
 use crate::partition::batch::{Intent, Written, resume};
 use crate::partition::flight::{FlightError, pause};
 use crate::partition::fold::Progress;
-use crate::partition::ports::{OffsetLog, Sink, SinkError, StreamId};
+use crate::partition::ports::{JournalFold, OffsetLog, ProjectionRows, Sink, SinkError, StreamId};
 use crate::partition::recovery::{Action, decide};
 use crate::partition::restore::restore;
 use crate::partition::status::Phase;
@@ -75,18 +75,31 @@ where
         info!(partition = %self.a.stream, %range, there, "an open intent is finished first");
         let written = if there > 0 {
             let rows = self.patiently(|sink, stream| async move { sink.applied_rows(&stream, range).await }).await?;
-            let now = wall_clock();
-            for row in &rows {
-                self.fold.fold_row(row, now);
-            }
+            self.fold_rows(&rows);
             resume(intent).found_in_journal()
         } else {
             self.write_again(intent).await?
         };
+        // a window that this range pushed behind the horizon is not restored by the next owner, so it is written before
+        // the range is finished (found by killing a process between the two)
+        let projections = ProjectionRows {
+            cold: self.fold.windows.take_cold(),
+            windows: self.fold.windows.take_dirty(),
+            backlog: Vec::new(),
+        };
+        let rows = &projections;
+        self.patiently(|sink, stream| async move { sink.write_projections(&stream, rows, range.end).await }).await?;
         if let Err(problem) = written.finish(&self.log, &self.a.stream).await {
             warn!(partition = %self.a.stream, %problem, "the replayed batch was not finished; the next begin will");
         }
         Ok(())
+    }
+
+    fn fold_rows(&mut self, rows: &[JournalFold]) {
+        let now = wall_clock();
+        for row in rows {
+            self.fold.fold_row(row, now);
+        }
     }
 
     /// Reads exactly the range again and writes it as one batch with the same token.
@@ -123,7 +136,8 @@ where
             && latest.iter().all(|(key, case)| self.fold.case(*key) == Some(case));
         if !agrees {
             warn!(partition = %self.a.stream, %range, "the journal has other rows than this process computed; it is folded instead");
-            self.restore_below(range.end).await?;
+            self.restore_below(range.begin).await?;
+            self.fold_rows(&rows);
         }
         Ok(written)
     }

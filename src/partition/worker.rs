@@ -35,6 +35,8 @@ const WINDOWS_EVERY: Duration = Duration::from_secs(2);
 const WINDOWS_AT_MOST: usize = 20_000;
 /// How long a written batch may wait for the next begin to finish it.
 const FINISH_AFTER: Duration = Duration::from_secs(1);
+/// A batch with fewer rows may wait for the idle age: ClickHouse likes few parts.
+const FEW_ROWS: usize = 50;
 /// How often an idle partition looks at the clock.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -44,7 +46,10 @@ pub struct Timing {
     pub max_age: Duration,
     /// For a partition that gets only a few records.
     pub idle_age: Duration,
+    /// So many rejects in a row stop the partition; 0 never does.
     pub max_consecutive_rejects: u32,
+    /// So large a share of rejects among the last records stops the partition; 1.0 never does.
+    pub max_reject_ratio: f64,
 }
 
 /// What a worker is given.
@@ -251,15 +256,7 @@ where
                 let last = chunk.record(stopped_at - 1).0.offset.next();
                 self.next = self.next.max(last);
             }
-            if self.fold.tally.rejects_in_a_row >= self.a.timing.max_consecutive_rejects
-                && self.a.timing.max_consecutive_rejects > 0
-            {
-                return Err(WorkerEnd::Stopped(format!(
-                    "{} records in a row were rejected, the last before offset {}: this is a broken pipeline or sender, not a \
-                     broken record. See v_dead_letters; correct the pipeline file or the sender, or raise limits.max_consecutive_rejects",
-                    self.fold.tally.rejects_in_a_row, self.next
-                )));
-            }
+            self.watch_rejects()?;
             match progress {
                 Progress::Done => self.hold(&chunk),
                 Progress::Full(index) => {
@@ -289,6 +286,28 @@ where
         Ok(())
     }
 
+    /// A flood of rejects is a broken pipeline file or sender: going on would empty the topic into dead letters.
+    fn watch_rejects(&mut self) -> Result<(), WorkerEnd> {
+        let timing = self.a.timing;
+        let run = self.fold.tally.rejects_in_a_row;
+        let in_a_row = timing.max_consecutive_rejects > 0 && run >= timing.max_consecutive_rejects;
+        let share = self.fold.recent.reject_share();
+        let too_many = timing.max_reject_ratio < 1.0 && share.is_some_and(|share| share > timing.max_reject_ratio);
+        if !in_a_row && !too_many {
+            return Ok(());
+        }
+        let what = if in_a_row {
+            format!("{run} records in a row were rejected")
+        } else {
+            format!("{:.0} % of the last records were rejected", 100.0 * share.unwrap_or_default())
+        };
+        Err(WorkerEnd::Stopped(format!(
+            "{what}, the last before offset {}: that is a broken pipeline file or sender, not a broken record. See \
+             v_dead_letters, correct the one or the other, or raise limits.max_consecutive_rejects or limits.max_reject_ratio",
+            self.next
+        )))
+    }
+
     /// Records read beyond a replayed range wait for the running phase.
     pub(super) fn keep_rest(&mut self, chunk: Chunk) {
         self.pending.push_back((chunk, 0)); // what lies before `next` is passed over
@@ -311,7 +330,8 @@ where
             return false;
         }
         let age = self.oldest.map_or(Duration::ZERO, |oldest| oldest.elapsed());
-        age >= self.a.timing.max_age || self.fold.is_full()
+        let patience = if self.fold.rows() < FEW_ROWS { self.a.timing.idle_age } else { self.a.timing.max_age };
+        age >= patience || self.fold.is_full()
     }
 
     /// Seals what is filled and sends it off.
@@ -343,7 +363,8 @@ where
     fn projections(&mut self, minute: u32, with_backlog: bool) -> ProjectionRows {
         let mut rows = ProjectionRows { cold: self.fold.windows.take_cold(), ..ProjectionRows::default() };
         let dirty = self.fold.windows.dirty_len();
-        if dirty > 0 && (self.windows_at.elapsed() >= WINDOWS_EVERY || dirty >= WINDOWS_AT_MOST) {
+        let is_time = self.windows_at.elapsed() >= WINDOWS_EVERY || dirty >= WINDOWS_AT_MOST;
+        if dirty > 0 && (is_time || self.fold.windows.must_be_written_now()) {
             self.windows_at = Instant::now();
             rows.windows = self.fold.windows.take_dirty();
         }
@@ -387,8 +408,8 @@ where
         let Some(flight) = self.flight.take() else { return Ok(()) };
         match result {
             Ok(Ok(written)) => {
-                self.written = written.map(|written| (written, Instant::now()));
                 if flight.is_batch {
+                    self.written = written.map(|written| (written, Instant::now()));
                     metrics::landed(&self.a.stream.topic, flight.tally, flight.since.elapsed());
                     let _ = self.commands.send(Command::Refund {
                         epoch: self.a.epoch,

@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clickhouse::{Client, Compression};
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 
 use crate::config::settings;
 use crate::enrich::names::NameLists;
@@ -30,6 +33,9 @@ const INSERT_SETTINGS: [(&str, &str); 4] = [
     ("max_execution_time", "60"),
 ];
 
+/// Idle connections are dropped before the server drops them (its keep-alive may be as low as three seconds).
+const POOL_IDLE: Duration = Duration::from_secs(2);
+
 /// An open case, as SQL over `cases`.
 const OPEN: &str = "status NOT IN ('answered', 'closed', 'rejected', 'deferred', 'duplicate')";
 
@@ -44,8 +50,12 @@ pub struct ClickHouse {
 
 /// A client for commands that need no sink.
 pub fn client(settings: &settings::ClickHouse) -> Client {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(settings.connect_timeout));
+    connector.set_keepalive(Some(Duration::from_secs(15)));
+    let http = HttpClient::builder(TokioExecutor::new()).pool_idle_timeout(POOL_IDLE).build(connector);
     // compression costs about a microsecond a row, which a loopback or rack network does not give back
-    let client = Client::default()
+    let client = Client::with_http_client(http)
         .with_url(&settings.url)
         .with_database(&settings.database)
         .with_user(&settings.user)
@@ -225,7 +235,9 @@ impl Sink for ClickHouse {
         let cases = self
             .cases(self.query(&format!("SELECT {ROW_VERSION} AS version, {CASE_COLUMNS} {filter}"), stream))
             .await?;
-        let effects = format!("SELECT effects, previous_block, previous_territory {filter}");
+        // the client library does not read tuples with names, so the effects travel without them
+        let plain = "arrayMap(e -> (CAST(e.1, 'Int8'), toUInt32(e.2), e.3, e.4, e.5, e.6), effects) AS effects";
+        let effects = format!("SELECT {plain}, previous_block, previous_territory {filter}");
         let effects = self.within(self.query(&effects, stream).fetch_all::<EffectRow>()).await?;
         if cases.len() != effects.len() {
             return Err(SinkError::Unavailable("the journal changed while it was read".to_owned()));

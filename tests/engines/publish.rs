@@ -14,8 +14,8 @@ use tsur::generate::Ledger;
 use tsur::kafka::admin::create_topics;
 
 const PARTITIONS: u32 = 4;
-const POS: &str = include_str!("../pipelines/pos.toml");
-const INCIDENT: &str = include_str!("../pipelines/incident.toml");
+const POS: &str = include_str!("../../pipelines/pos.toml");
+const INCIDENT: &str = include_str!("../../pipelines/incident.toml");
 
 /// A configuration of its own with fresh topics.
 struct Place {
