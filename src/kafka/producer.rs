@@ -14,6 +14,8 @@ use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use thiserror::Error;
 
+use crate::config::units::show_duration;
+
 /// Records and bytes that wait for Kafka in this process.
 const QUEUE_RECORDS: usize = 200_000;
 const QUEUE_BYTES: usize = 128 << 20;
@@ -35,7 +37,7 @@ pub enum ProduceError {
     Refused(KafkaError),
     #[error("kafka refused {failed} records, the first: {first}")]
     Failed { failed: u64, first: String },
-    #[error("kafka has taken nothing for {} s, {waiting} records wait; {trouble}", after.as_secs())]
+    #[error("kafka has taken nothing for {}, {waiting} records wait; {trouble}", show_duration(*after))]
     Stuck { after: Duration, waiting: u64, trouble: String },
 }
 
@@ -94,7 +96,11 @@ impl ClientContext for Deliveries {
 
     fn error(&self, problem: KafkaError, reason: &str) {
         tracing::warn!(target: "librdkafka", "{problem}: {reason}");
-        Deliveries::note(&self.trouble, reason.to_owned());
+        // that all brokers are down follows the reason why one of them is, and says less
+        let says_less = problem.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown);
+        if !says_less || Deliveries::noted(&self.trouble).is_none() {
+            Deliveries::note(&self.trouble, reason.to_owned());
+        }
     }
 }
 
