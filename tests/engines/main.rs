@@ -4,6 +4,7 @@
 mod broken_input;
 mod demo;
 mod exactly_once;
+mod published_files;
 mod publish;
 mod schema;
 mod support;
