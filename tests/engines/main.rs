@@ -4,7 +4,7 @@
 mod broken_input;
 mod demo;
 mod exactly_once;
-mod published_files;
 mod publish;
+mod published_files;
 mod schema;
 mod support;

@@ -65,7 +65,9 @@ async fn three_thousand_real_appeals_become_three_thousand_rows_with_cases() {
         PathBuf::from,
     );
     if !file.exists() {
-        eprintln!("skipped: no file of real appeals here (TSUR_APPEALS_CSV names one with id,text,theme,responsible,block)");
+        eprintln!(
+            "skipped: no file of real appeals here (TSUR_APPEALS_CSV names one with id,text,theme,responsible,block)"
+        );
         return;
     }
     let Some(installation) = Installation::new("appeals") else { return };
@@ -77,7 +79,10 @@ async fn three_thousand_real_appeals_become_three_thousand_rows_with_cases() {
     assert!(published.status.success(), "{}", text(&published));
     installation.run_until_idle();
     installation.audit();
-    assert_eq!(installation.number("SELECT count() FROM events WHERE source = 'appeals' AND outcome = 'applied'").await, 3000);
+    assert_eq!(
+        installation.number("SELECT count() FROM events WHERE source = 'appeals' AND outcome = 'applied'").await,
+        3000
+    );
     assert_eq!(installation.number("SELECT count() FROM v_open_cases WHERE source = 'appeals'").await, 3000);
     assert_eq!(installation.number("SELECT count() FROM events WHERE empty(text)").await, 0);
     let roads = installation.number("SELECT count() FROM v_open_cases WHERE block = 'roads'").await;
