@@ -172,6 +172,11 @@ impl Installation {
 
     /// Publishes a seeded simulation of both sources and gives its ledger.
     pub fn publish_simulation(&self, records: u64, seed: u64) -> Ledger {
+        self.publish_simulation_numbered(records, seed, 1)
+    }
+
+    /// The same with case numbers from `serial` on: two simulations in one topic must not share cases.
+    pub fn publish_simulation_numbered(&self, records: u64, seed: u64, serial: u64) -> Ledger {
         let read = |name: &str| std::fs::read_to_string(project("pipelines/reference").join(name)).expect("reference");
         let region = Region::from_toml(
             &read("blocks.toml"),
@@ -184,6 +189,7 @@ impl Installation {
         let time = |seconds| Time::from_unix_seconds(seconds).expect("in range");
         let mut config = SimulationConfig::new(seed, time(now - 30 * 86_400), time(now));
         config.records = Some(records);
+        config.first_serial = serial;
         (config.duplicates, config.broken, config.late, config.out_of_order) = (0.02, 0.01, 0.01, 0.01);
         let mut simulation = Simulation::new(config, &region).expect("a simulation");
         let producer = self.producer();
