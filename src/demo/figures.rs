@@ -46,8 +46,8 @@ pub struct Figures {
     pub reactions: u64,
     /// Mean mark of the last 30 days.
     pub rating: Option<f64>,
-    pub blocks: Vec<Bar>,
-    pub territories: Vec<Bar>,
+    pub blocks: Bars,
+    pub territories: Bars,
     pub records: u64,
     pub rows: Outcomes,
     /// Of the last minute.
@@ -72,6 +72,14 @@ pub struct Bar {
     pub name: String,
     pub open: u64,
     pub overdue: u64,
+}
+
+/// Open work by one dimension, the fullest first.
+#[derive(Clone, Default, Debug)]
+pub struct Bars {
+    pub named: Vec<Bar>,
+    /// Open cases of which the source does not say it.
+    pub unknown: u64,
 }
 
 /// A message as everybody may see it: masked.
@@ -142,18 +150,11 @@ impl Names {
             territories: reference.territories.iter().map(|place| (place.code.clone(), place.name.clone())).collect(),
         }
     }
-
-    fn block(&self, code: &str) -> String {
-        self.blocks.get(code).cloned().unwrap_or_else(|| unnamed(code, "блок не определён"))
-    }
-
-    fn territory(&self, code: &str) -> String {
-        self.territories.get(code).cloned().unwrap_or_else(|| unnamed(code, "территория не определена"))
-    }
 }
 
-fn unnamed(code: &str, nothing: &str) -> String {
-    if code.is_empty() { nothing.to_owned() } else { code.to_owned() }
+/// The name of a code; a code that the dictionaries lack stands for itself.
+fn named(names: &HashMap<String, String>, code: &str) -> String {
+    names.get(code).cloned().unwrap_or_else(|| code.to_owned())
 }
 
 fn source_name(code: &str) -> String {
@@ -210,15 +211,13 @@ impl Reader {
             figures.open += open;
             figures.overdue += overdue;
             figures.due += due;
-            for (bars, name) in
-                [(&mut blocks, self.names.block(&block)), (&mut territories, self.names.territory(&territory))]
-            {
-                let bar: &mut (u64, u64) = bars.entry(name).or_default();
+            for (bars, code) in [(&mut blocks, block), (&mut territories, territory)] {
+                let bar: &mut (u64, u64) = bars.entry(code).or_default();
                 *bar = (bar.0 + open, bar.1 + overdue);
             }
         }
-        figures.blocks = ranked(blocks);
-        figures.territories = ranked(territories);
+        figures.blocks = ranked(blocks, &self.names.blocks);
+        figures.territories = ranked(territories, &self.names.territories);
         let inflow = self.client.query_raw(INFLOW).fetch_all::<(String, u64, u64)>().await?;
         figures.inflow = inflow
             .into_iter()
@@ -240,12 +239,15 @@ impl Reader {
             .into_iter()
             .map(|(at_millis, source, block, territory, text)| Latest {
                 at_millis,
-                place: format!(
-                    "{} · {} · {}",
+                place: [
                     source_name(&source),
-                    self.names.block(&block),
-                    self.names.territory(&territory)
-                ),
+                    named(&self.names.blocks, &block),
+                    named(&self.names.territories, &territory),
+                ]
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join(" · "),
                 text: text.split_whitespace().collect::<Vec<_>>().join(" "),
             })
             .collect();
@@ -285,11 +287,13 @@ impl Reader {
     }
 }
 
-/// The fullest first; names decide between equals, so that lines do not dance.
-fn ranked(bars: HashMap<String, (u64, u64)>) -> Vec<Bar> {
-    let mut ranked: Vec<Bar> = bars.into_iter().map(|(name, (open, overdue))| Bar { name, open, overdue }).collect();
+/// Names decide between equals, so that lines do not dance.
+fn ranked(mut bars: HashMap<String, (u64, u64)>, names: &HashMap<String, String>) -> Bars {
+    let unknown = bars.remove("").map_or(0, |(open, _)| open);
+    let mut ranked: Vec<Bar> =
+        bars.into_iter().map(|(code, (open, overdue))| Bar { name: named(names, &code), open, overdue }).collect();
     ranked.sort_by(|a, b| b.open.cmp(&a.open).then_with(|| a.name.cmp(&b.name)));
-    ranked
+    Bars { named: ranked, unknown }
 }
 
 /// Memory of this process.

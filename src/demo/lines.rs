@@ -43,10 +43,7 @@ impl Places {
             Some((user, false)) => format!(" -u '{user}:'"),
             Some((user, true)) => format!(" -u \"{user}:$TSUR_CLICKHOUSE_PASSWORD\""),
         };
-        format!(
-            "curl -s{user} '{}/?database={}' -d '{question} FORMAT PrettyCompactMonoBlock'",
-            self.clickhouse, self.database
-        )
+        format!("curl -s{user} '{}/?database={}' -d '{question} FORMAT Pretty'", self.clickhouse, self.database)
     }
 }
 

@@ -8,9 +8,9 @@ use ratatui::style::{Color, Modifier, Style, Stylize};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Paragraph};
 
-use super::figures::{Bar, Figures};
+use super::figures::{Bars, Figures};
 use super::lines::{Places, QUESTIONS};
-use super::text::{RECORDS, ago, clock, counted, cut, date_time, decimal, grouped, megabytes, percent};
+use super::text::{RECORDS, ROWS, ago, clock, counted, cut, date_time, decimal, grouped, megabytes, percent};
 
 /// From here on the panels fit.
 const PANELS: (u16, u16) = (90, 27);
@@ -23,8 +23,8 @@ pub struct View<'a> {
     pub figures: &'a Figures,
     pub places: &'a Places,
     pub is_live: bool,
-    /// Records published, and how many the history has, about.
-    pub history: (u64, u64),
+    /// Records of the history, about.
+    pub history: u64,
 }
 
 pub fn draw(frame: &mut Frame<'_>, view: &View<'_>) {
@@ -48,8 +48,8 @@ pub fn draw(frame: &mut Frame<'_>, view: &View<'_>) {
     draw_head(frame, view, head);
     draw_tiles(frame, view.figures, tiles);
     let [left, right] = Layout::horizontal([Constraint::Percentage(50); 2]).areas(lists);
-    draw_bars(frame, "Открыто по блокам", &view.figures.blocks, left);
-    draw_bars(frame, "Открыто по территориям", &view.figures.territories, right);
+    draw_bars(frame, "Открыто по блокам, ! просрочено", &view.figures.blocks, left);
+    draw_bars(frame, "По территориям", &view.figures.territories, right);
     if latest > 2 {
         draw_latest(frame, view.figures, feed);
     }
@@ -73,7 +73,7 @@ fn freshness(view: &View<'_>) -> Line<'static> {
     match figures.age() {
         None => Line::from("данных ещё нет").yellow(),
         Some(_) if !view.is_live => {
-            let (done, all) = view.history;
+            let (done, all) = (figures.rows.total(), view.history);
             let share = (done * 100 / all.max(1)).min(100);
             Line::from(format!("загружается история: {}, {share} %", counted(done, RECORDS))).yellow()
         }
@@ -142,12 +142,13 @@ fn bar(value: u64, largest: u64, width: usize) -> String {
     format!("{}{}", "█".repeat(eighths / 8), EIGHTHS[eighths % 8])
 }
 
-fn draw_bars(frame: &mut Frame<'_>, title: &str, bars: &[Bar], area: Rect) {
+fn draw_bars(frame: &mut Frame<'_>, title: &str, bars: &Bars, area: Rect) {
     let (width, lines) = (usize::from(area.width.saturating_sub(2)), usize::from(area.height.saturating_sub(2)));
     let name_width = (width * 2 / 5).min(32);
     let bar_width = width.saturating_sub(name_width + 16);
-    let largest = bars.first().map_or(0, |bar| bar.open);
+    let largest = bars.named.first().map_or(0, |bar| bar.open);
     let lines: Vec<Line<'_>> = bars
+        .named
         .iter()
         .take(lines)
         .map(|entry| {
@@ -162,7 +163,11 @@ fn draw_bars(frame: &mut Frame<'_>, title: &str, bars: &[Bar], area: Rect) {
             ])
         })
         .collect();
-    let title = format!("{title} (! – просрочено)");
+    let unknown = match bars.unknown {
+        0 => String::new(),
+        count => format!(", не указано {}", grouped(count)),
+    };
+    let title = format!("{title}{unknown}");
     frame.render_widget(Paragraph::new(lines).block(panel(&title)), area);
 }
 
@@ -186,10 +191,10 @@ fn flow_lines(view: &View<'_>) -> Vec<Line<'static>> {
     let (all, recent) = (&figures.rows, &figures.recent);
     vec![
         Line::from(format!(
-            "прочитано {} (+{}/с) · в ClickHouse {} строк/с · не записано ещё: {}",
+            "прочитано {} (+{}/с) · в ClickHouse {}/с · ещё не записано {}",
             counted(flow.records_read, RECORDS),
             grouped(flow.records_per_second.round() as u64),
-            grouped(flow.rows_per_second.round() as u64),
+            counted(flow.rows_per_second.round() as u64, ROWS),
             grouped(flow.lag),
         )),
         Line::from(format!(

@@ -1,7 +1,7 @@
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
-use super::super::figures::{Flow, Inflow, Latest, Outcomes};
+use super::super::figures::{Bar, Bars, Flow, Inflow, Latest, Outcomes};
 use super::*;
 
 fn sample() -> Figures {
@@ -13,8 +13,10 @@ fn sample() -> Figures {
         open: 4_512,
         overdue: 133,
         due: 48,
-        blocks: vec![bar("ЖКХ", 1_200, 31), bar("Дороги", 600, 0)],
-        territories: vec![bar("Железнодорожный район г. Рязани", 410, 7)],
+        blocks: Bars { named: vec![bar("ЖКХ", 1_200, 31), bar("Дороги", 600, 0)], unknown: 12 },
+        territories: Bars {
+            named: vec![bar("Железнодорожный район г. Рязани", 410, 7)], unknown: 0
+        },
         rows: Outcomes { applied: 58_001, duplicate: 1_833, rejected: 306, ignored: 0 },
         latest: vec![Latest {
             at_millis: 1_767_636_900_000,
@@ -39,7 +41,7 @@ fn places() -> Places {
 fn drawn(figures: &Figures, is_live: bool, width: u16, height: u16) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a terminal");
     let places = places();
-    let view = View { figures, places: &places, is_live, history: (30_000, 60_000) };
+    let view = View { figures, places: &places, is_live, history: 120_280 };
     terminal.draw(|frame| draw(frame, &view)).expect("drawn");
     let buffer = terminal.backend().buffer().clone();
     let line = |y| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>();
@@ -55,6 +57,7 @@ fn everything_fits_into_100_by_30() {
         "4 512",
         "133",
         "ЖКХ",
+        "не указано 12",
         "Железнодорожный",
         "1 310/ч",
         "61 234 записи",
@@ -62,7 +65,7 @@ fn everything_fits_into_100_by_30() {
         "127.0.0.1:40001",
         QUESTIONS[0],
         QUESTIONS[1],
-        "curl -s 'http://127.0.0.1:28123/?database=tsur_demo' -d 'SELECT * FROM v_accounting",
+        "curl -s 'http://127.0.0.1:28123/?database=tsur_demo' -d 'SELECT * FROM v_accounting FORMAT Pretty'",
         "q или Ctrl-C – выход",
     ] {
         assert!(picture.contains(text), "{text} is not in\n{picture}");
@@ -84,7 +87,7 @@ fn small_terminals_get_the_most_important() {
 #[test]
 fn old_data_say_so() {
     let mut figures = sample();
-    assert!(drawn(&figures, false, 100, 30).contains("загружается история: 30 000 записей, 50 %"));
+    assert!(drawn(&figures, false, 100, 30).contains("загружается история: 60 140 записей, 50 %"));
     figures.at_millis += 120_000;
     assert!(drawn(&figures, true, 100, 30).contains("ДАННЫЕ УСТАРЕЛИ: отстают на 2 минуты"));
     figures.trouble = Some("нет связи".to_owned());

@@ -38,6 +38,7 @@ pub enum PublishError {
 /// What the thread tells and is told.
 #[derive(Default)]
 pub struct Progress {
+    /// Taken by Kafka.
     pub records: AtomicU64,
     /// The history is out; what follows is the present.
     pub is_live: AtomicBool,

@@ -210,8 +210,7 @@ impl Show {
         let is_live = self.is_live;
         match screen {
             Some(screen) => {
-                let history = (self.progress.records.load(Ordering::Relaxed), options.records);
-                let view = View { figures, places: &self.places, is_live, history };
+                let view = View { figures, places: &self.places, is_live, history: options.records };
                 screen.draw(|frame| picture::draw(frame, &view)).map_err(DemoError::Output)
             }
             None => writeln!(io::stdout(), "{}", lines::line(figures, is_live)).map_err(DemoError::Output),
@@ -262,6 +261,10 @@ impl Show {
             }
         }
         let records = report.partitions.iter().map(|account| account.offsets).sum();
+        let published = self.progress.records.load(Ordering::Relaxed);
+        if records < published {
+            return Err(DemoError::Uneven(format!("{published} records were published, the journal has {records}")));
+        }
         let rows = report.partitions.iter().map(|account| account.rows).sum();
         Ok(self.summary(figures, Some((records, rows)), options, folder))
     }

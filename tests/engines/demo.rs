@@ -1,9 +1,13 @@
 //! The built binary's `demo` without a terminal: it ends by itself, its books are even, and it leaves nothing behind.
 //! Needs the engine scripts (`make test` sets TSUR_ENGINE_SCRIPTS); without them every test says so and passes.
 
-use std::path::{Path, PathBuf};
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 /// A demo in a folder of its own, with the ClickHouse of the test run or one that it starts itself.
 fn demo(local: &Path, url: Option<&str>, arguments: &[&str]) -> Command {
@@ -70,7 +74,7 @@ fn signal(child: &Child, name: &str) {
     assert!(sent.success());
 }
 
-fn wait_for_file(path: &PathBuf) {
+fn wait_for_file(path: &Path) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !path.exists() {
         assert!(Instant::now() < deadline, "{} did not come", path.display());
@@ -92,19 +96,38 @@ fn a_demo_ends_by_itself_with_even_books_and_leaves_nothing() {
 }
 
 #[test]
-fn a_given_clickhouse_is_left_as_it_was_and_a_signal_ends_the_demo() {
+fn a_given_clickhouse_is_left_as_it_was_and_another_producer_is_welcome() {
     let Ok(url) = std::env::var("TSUR_CLICKHOUSE_URL") else {
         eprintln!("skipped a_given_clickhouse: TSUR_CLICKHOUSE_URL is not set");
         return;
     };
+    let ask = |sql: &str| {
+        let asked = Command::new("curl").args(["-sS", "--noproxy", "*", &url, "-d", sql]).output().expect("curl");
+        String::from_utf8_lossy(&asked.stdout).trim().to_owned()
+    };
     let local = tempfile::tempdir().expect("a folder");
-    let child = demo(local.path(), Some(&url), &["--records", "2000"]).spawn().expect("started");
-    wait_for_file(&local.path().join("demo/tsur.log"));
-    std::thread::sleep(Duration::from_secs(8));
+    let mut child = demo(local.path(), Some(&url), &["--records", "2000"]).spawn().expect("started");
+    let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut seen = String::new();
+    out.read_line(&mut seen).expect("a line");
+    let address = seen.strip_prefix("Kafka ").and_then(|rest| rest.split(' ').next()).expect("an address").to_owned();
+    let producer: BaseProducer = ClientConfig::new().set("bootstrap.servers", &address).create().expect("a producer");
+    for _ in 0..5 {
+        producer.send(BaseRecord::to("tsur.in.pos").key("7").payload("from elsewhere")).expect("queued");
+    }
+    producer.flush(Duration::from_secs(10)).expect("published");
+    let letters = "SELECT count() FROM tsur_demo.v_dead_letters WHERE excerpt = 'from elsewhere'";
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while ask(letters) != "5" {
+        assert!(Instant::now() < deadline, "{}", ask(letters));
+        std::thread::sleep(Duration::from_millis(200));
+    }
     signal(&child, "-TERM");
-    assert_sound(&wait_within(child, Duration::from_secs(60)), local.path());
-    let asked = Command::new("curl").args(["-sS", "--noproxy", "*", &url, "-d", "EXISTS DATABASE tsur_demo"]).output();
-    assert_eq!(String::from_utf8_lossy(&asked.expect("curl").stdout).trim(), "0");
+    out.read_to_string(&mut seen).expect("the rest");
+    let mut output = wait_within(child, Duration::from_secs(60));
+    output.stdout = seen.into_bytes();
+    assert_sound(&output, local.path());
+    assert_eq!(ask("EXISTS DATABASE tsur_demo"), "0");
 }
 
 #[test]
