@@ -4,7 +4,7 @@
 //! next call and never silent, and keys go to the partitions that the Java clients choose, so that all senders agree.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
@@ -72,6 +72,8 @@ struct Deliveries {
     delivered: AtomicU64,
     failed: AtomicU64,
     first_failure: Mutex<Option<String>>,
+    /// The first failure is a cause itself and not the consequence of another.
+    is_cause_known: AtomicBool,
     /// What librdkafka last complained of: the cause, when nothing moves.
     trouble: Mutex<Option<String>>,
 }
@@ -113,7 +115,10 @@ impl ProducerContext for Deliveries {
                 self.delivered.fetch_add(1, Ordering::Relaxed);
             }
             Err((problem, record)) => {
-                if self.failed.load(Ordering::Relaxed) == 0 {
+                // one bad record takes its batch along; the others only say that it was not they
+                let says_less = problem.rdkafka_error_code() == Some(RDKafkaErrorCode::InvalidDifferentRecord);
+                let is_news = !says_less || Deliveries::noted(&self.first_failure).is_none();
+                if is_news && !self.is_cause_known.swap(!says_less, Ordering::AcqRel) {
                     let first = format!("{} [{}]: {problem}", record.topic(), record.partition());
                     Deliveries::note(&self.first_failure, first);
                 }

@@ -1,6 +1,6 @@
 //! The simulation to Kafka: a history as fast as Kafka takes it, or a live stream at a rate.
 //! Owner: the command. Invariants: the key of a record is its case's number; a history has the timestamps of the
-//! simulation, a live record that of the moment it is sent; what is reported as sent was confirmed by Kafka.
+//! simulation (but none of the future), a live record that of the moment it is sent; what is reported as sent was confirmed by Kafka.
 
 use std::time::{Duration, Instant};
 
@@ -97,8 +97,10 @@ impl Publication {
         let mut progress = Progress::new(plan.simulation.records);
         let mut record = SimulatedRecord::default();
         let mut sent = 0;
+        // late records of a history that ends today leave after today; Kafka refuses what comes from the future
+        let present = now_millis();
         while !stop.is_asked() && simulation.next(&mut record) {
-            self.send(&record, record.timestamp)?;
+            self.send(&record, record.timestamp.min(present))?;
             sent += 1;
             progress.update(sent, sent);
         }
