@@ -51,7 +51,7 @@ pub enum DemoError {
     Folder { path: PathBuf, source: std::io::Error },
     #[error("deploy/local/clickhouse.sh could not be run: {0}")]
     Script(std::io::Error),
-    #[error("clickhouse did not start: {0}")]
+    #[error("the ClickHouse of the demo: {0}")]
     NoServer(String),
     #[error("clickhouse: {0}")]
     ClickHouse(#[from] clickhouse::error::Error),

@@ -206,7 +206,7 @@ fn flow_lines(view: &View<'_>) -> Vec<Line<'static>> {
         )),
         Line::styled(
             format!(
-                "за минуту: применено {}, повторов {}, отклонено {} · дел в памяти {} · память {}",
+                "за минуту: применено {}, повторов {}, отклонено {} · в памяти {} дел, {}",
                 grouped(recent.applied),
                 grouped(recent.duplicate),
                 grouped(recent.rejected),

@@ -56,18 +56,21 @@ struct Show {
     /// The history is out and written.
     is_live: bool,
     _broker: Broker,
-    _server: Option<server::Server>,
+    server: Option<server::Server>,
 }
 
 /// Runs the demo and prints its summary.
 pub async fn run(options: Options, mut config: Config, signal: Signal) -> Result<(), DemoError> {
+    if !options.given_clickhouse {
+        server::script()?; // before anything is made that would have to be removed
+    }
     let mut folder = Folder::take(&options.folder)?;
     logs::start_in_file(&config.settings.log, folder.log()?);
     let outcome = perform(&options, &mut config, &folder, signal).await;
     if options.given_clickhouse && !options.keep {
         let dropped = tokio::time::timeout(SETTLE, setup::drop_database(&config)).await;
         if !matches!(dropped, Ok(Ok(()))) {
-            eprintln!("база {} осталась на сервере, её удалит следующий показ", setup::DATABASE);
+            say(&format!("база {} осталась на сервере, её удалит следующий показ", setup::DATABASE));
         }
     }
     match &outcome {
@@ -76,9 +79,10 @@ pub async fn run(options: Options, mut config: Config, signal: Signal) -> Result
         Err(_) => folder.keep(Keeps::Log),
     }
     if outcome.is_err() {
-        eprintln!("журнал работы: {}", folder.log_path().display());
+        say(&format!("журнал работы: {}", folder.log_path().display()));
     }
     drop(folder);
+    tracing::info!("nothing is left");
     if let Some(summary) = outcome? {
         let _ = writeln!(io::stdout(), "{}", summary.text()); // a reader that has gone saw what it wanted
     }
@@ -96,8 +100,12 @@ async fn perform(
         show = Show::start(options, config, folder) => show?,
         _ = signal.changed() => return Ok(None),
     };
-    show.watch(options, &mut signal).await?;
-    eprintln!("завершение: дочитываются последние записи, сверяется учёт");
+    match show.watch(options, &mut signal).await {
+        // `tsur demo | head` has seen enough: an end like any other
+        Err(DemoError::Output(problem)) if problem.kind() == io::ErrorKind::BrokenPipe => {}
+        outcome => outcome?,
+    }
+    say("завершение: дочитываются последние записи, сверяется учёт");
     tokio::select! {
         summary = show.finish(options, folder) => summary.map(Some),
         _ = signal.changed() => {
@@ -115,8 +123,8 @@ impl Show {
         let server = match options.given_clickhouse {
             true => None,
             false => {
-                eprintln!("запускается ClickHouse…");
-                Some(server::start(folder.path()).await?)
+                say("запускается ClickHouse…");
+                Some(server::start(folder.path(), options.keep).await?)
             }
         };
         let broker = Broker::start(&topics.iter().map(String::as_str).collect::<Vec<_>>())?;
@@ -163,7 +171,7 @@ impl Show {
             begun: Instant::now(),
             is_live: false,
             _broker: broker,
-            _server: server,
+            server,
         })
     }
 
@@ -196,6 +204,9 @@ impl Show {
                 },
             }
             let figures = self.figures.borrow_and_update().clone();
+            if self.server.as_mut().is_some_and(server::Server::has_ended) {
+                return Err(DemoError::NoServer("it has ended while the demo ran".to_owned()));
+            }
             if let Some(problem) = &figures.flow.problem {
                 return Err(DemoError::Uneven(problem.clone()));
             }
@@ -236,8 +247,10 @@ impl Show {
         }
         let watermarks = self.watermarks.clone();
         let ends = tokio::task::spawn_blocking(move || watermarks.read()).await??;
+        tracing::info!(lag = figures.flow.lag, "everything published is written");
         let _ = self.told.send(1); // an error: the pipeline has ended, which the next line notices
         (&mut self.pipeline).await??;
+        tracing::info!("the pipeline has ended");
 
         let retention = crate::model::windows::Retention::OF_TABLES;
         let database_name = self.config.settings.clickhouse.database.clone();
@@ -277,6 +290,11 @@ impl Show {
         let seconds = self.begun.elapsed().as_secs_f64();
         Summary { figures, seconds, accounting, places: self.places.clone(), kept: options.keep.then_some(how) }
     }
+}
+
+/// A word beside the figures; nobody may be there to read it, and the demo goes on.
+fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Starts the publisher on a thread of its own.
