@@ -497,27 +497,52 @@ where
         }
     }
 
-    /// Lets the batch in flight land within the time, then hands the partition back.
+    /// Lets everything that is folded land within the time, then hands the partition back. What has no time stays: the
+    /// next owner reads it again, or finds its intent.
     async fn drain(&mut self, deadline: Instant) -> WorkerEnd {
         self.status.send_modify(|status| status.phase = Phase::Draining);
-        if self.flight.is_some() {
-            let landed = landing(&mut self.flight);
-            match tokio::time::timeout_at(tokio::time::Instant::from_std(deadline), landed).await {
-                Ok(result) => {
-                    if let Err(end) = self.landed(result) {
+        self.pending.clear();
+        if let Err(end) = self.land_until(deadline).await {
+            return end;
+        }
+        // a stop in order leaves tables that agree with each other, not only a journal that the next owner completes
+        self.windows_at = Instant::now().checked_sub(WINDOWS_EVERY).unwrap_or(self.windows_at);
+        if self.fold.rows() > 0 {
+            let slot = self.slots.clone().acquire_owned();
+            match tokio::time::timeout_at(tokio::time::Instant::from_std(deadline), slot).await {
+                Ok(slot) => {
+                    if let Err(end) = self.seal(slot.ok()) {
                         return end;
                     }
                 }
-                Err(_) => {
-                    warn!(partition = %self.a.stream, "the batch in flight is left to the next owner");
-                    return WorkerEnd::Drained;
-                }
+                Err(_) => return WorkerEnd::Drained,
             }
+        } else if self.fold.windows.dirty_len() > 0 {
+            let projections = self.projections(0, false);
+            let cargo = Cargo { batch: None, projections, below: self.begin };
+            self.launch(cargo, None, 0, 0, Tally::default(), false);
+        }
+        if let Err(end) = self.land_until(deadline).await {
+            return end;
         }
         if deadline > Instant::now() {
             self.finish().await;
         }
         WorkerEnd::Drained
+    }
+
+    async fn land_until(&mut self, deadline: Instant) -> Result<(), WorkerEnd> {
+        if self.flight.is_none() {
+            return Ok(());
+        }
+        let landed = landing(&mut self.flight);
+        match tokio::time::timeout_at(tokio::time::Instant::from_std(deadline), landed).await {
+            Ok(result) => self.landed(result),
+            Err(_) => {
+                warn!(partition = %self.a.stream, "the batch in flight is left to the next owner");
+                Err(WorkerEnd::Drained)
+            }
+        }
     }
 }
 
