@@ -95,8 +95,6 @@ pub struct FieldMapping {
     pub value: Option<String>,
     /// For times; others have the default.
     pub format: TimeFormat,
-    /// The source's own word is kept beside the canonical one (`status`, `stage`, `decision`…).
-    pub keep_raw: bool,
 }
 
 /// How a time is written. The formats without a zone are Moscow time, those without a time of day are Moscow days.

@@ -83,7 +83,7 @@ fn one_word_in_two_spellings_has_one_meaning() {
 #[test]
 fn what_a_mapping_cannot_mean_is_refused() {
     let fields = "status = { column = \"a\", value = \"new\" }\ntopic = { column = \"t\", format = \"unix\" }\n\
-                  text = { column = \"x\", keep_raw = true }\nrating = { value = \"5\" }\nlaw = 5\nbody = []\nevent_at = \"at\"\n";
+                  text = { column = \"x\", raw = true }\nrating = { value = \"5\" }\nlaw = 5\nbody = []\nevent_at = \"at\"\n";
     let found = mistakes(&format!("{SMALL}{fields}"));
     let lines: Vec<usize> = (6..=12).collect();
     assert_eq!(found.len(), lines.len(), "{found:#?}");

@@ -244,7 +244,8 @@ impl Windows {
     /// A changed window has fallen behind the horizon. It must be written with the batch that moved the horizon: a later
     /// owner, who restores from the horizon on, would never see it.
     pub fn must_be_written_now(&self) -> bool {
-        let behind = |unit: WindowUnit| self.oldest_dirty[unit as usize - 1] < Windows::horizon_start(unit, self.stream_time);
+        let behind =
+            |unit: WindowUnit| self.oldest_dirty[unit as usize - 1] < Windows::horizon_start(unit, self.stream_time);
         WindowUnit::ALL.into_iter().any(behind)
     }
 

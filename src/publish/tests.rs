@@ -12,7 +12,6 @@ fn pipeline(key: &str) -> Pipeline {
         columns: vec![key.to_owned()],
         value: None,
         format: TimeFormat::default(),
-        keep_raw: false,
     };
     Pipeline {
         name: "t".to_owned(),

@@ -21,8 +21,10 @@ async fn invariants_1_to_3_hold_for_200_000_records_with_faults_and_three_kills(
     for fraction in [10, 35, 60] {
         let mut process = killed.start(&["run"]);
         let wanted = (RECORDS * fraction / 100) as i64;
-        eventually("rows flow", Duration::from_secs(90), async || killed.number("SELECT count() FROM events").await > wanted)
-            .await;
+        eventually("rows flow", Duration::from_secs(90), async || {
+            killed.number("SELECT count() FROM events").await > wanted
+        })
+        .await;
         process.kill().expect("kill -9"); // std sends SIGKILL
         process.wait().expect("it is gone");
     }
@@ -37,7 +39,10 @@ async fn invariants_1_to_3_hold_for_200_000_records_with_faults_and_three_kills(
         let rejected = installation.number("SELECT count() FROM events WHERE outcome = 'rejected'").await;
         assert_eq!(rejected, broken as i64, "every broken record is rejected and no sound one");
         let registered = installation.number("SELECT sum(registered) FROM v_sla WHERE unit = 'day'").await;
-        assert_eq!(registered, installation.number("SELECT count() FROM v_cases WHERE registered_at IS NOT NULL").await);
+        assert_eq!(
+            registered,
+            installation.number("SELECT count() FROM v_cases WHERE registered_at IS NOT NULL").await
+        );
     }
     assert_eq!(killed.word(CASES).await, straight.word(CASES).await, "the cases of both runs are equal");
     assert_eq!(killed.word(WINDOWS).await, straight.word(WINDOWS).await, "the windows of both runs are equal");
@@ -75,9 +80,12 @@ async fn the_audit_names_a_lost_and_a_doubled_row() {
     installation.run_until_idle();
     let topic = installation.topic("incident");
     let client = installation.client();
-    let lost = format!("ALTER TABLE events DELETE WHERE kafka_topic = '{topic}' AND kafka_partition = 0 AND kafka_offset = 7");
+    let lost =
+        format!("ALTER TABLE events DELETE WHERE kafka_topic = '{topic}' AND kafka_partition = 0 AND kafka_offset = 7");
     client.query_raw(&lost).with_setting("mutations_sync", "1").execute().await.expect("deleted");
-    let doubled = format!("INSERT INTO events SELECT * FROM events WHERE kafka_topic = '{topic}' AND kafka_partition = 1 AND kafka_offset = 3");
+    let doubled = format!(
+        "INSERT INTO events SELECT * FROM events WHERE kafka_topic = '{topic}' AND kafka_partition = 1 AND kafka_offset = 3"
+    );
     client.query_raw(&doubled).execute().await.expect("doubled");
     let audit = installation.tsur(&["audit"]);
     let report = crate::support::text(&audit);

@@ -5,5 +5,6 @@ mod broken_input;
 mod demo;
 mod exactly_once;
 mod publish;
+mod published_files;
 mod schema;
 mod support;

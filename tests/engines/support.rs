@@ -173,9 +173,13 @@ impl Installation {
     /// Publishes a seeded simulation of both sources and gives its ledger.
     pub fn publish_simulation(&self, records: u64, seed: u64) -> Ledger {
         let read = |name: &str| std::fs::read_to_string(project("pipelines/reference").join(name)).expect("reference");
-        let region =
-            Region::from_toml(&read("blocks.toml"), &read("topics.toml"), &read("territories.toml"), &read("bodies.toml"))
-                .expect("the shipped reference is sound");
+        let region = Region::from_toml(
+            &read("blocks.toml"),
+            &read("topics.toml"),
+            &read("territories.toml"),
+            &read("bodies.toml"),
+        )
+        .expect("the shipped reference is sound");
         let now = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("a clock").as_secs() as i64;
         let time = |seconds| Time::from_unix_seconds(seconds).expect("in range");
         let mut config = SimulationConfig::new(seed, time(now - 30 * 86_400), time(now));
