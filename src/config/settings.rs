@@ -124,7 +124,7 @@ pub struct Identity {
     pub key_env: String,
     /// A file that holds the key; relative to the folder of `tsur.toml`.
     pub key_file: Option<PathBuf>,
-    /// The key itself, at least 32 bytes. `None`: neither place has one, and commands that hash must refuse to start.
+    /// The key itself, 64 hex digits. `None`: neither place has one, and commands that hash must refuse to start.
     pub key: Option<Secret>,
 }
 

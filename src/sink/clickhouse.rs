@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clickhouse::{Client, Compression};
+use hyper_tls::HttpsConnector;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -53,6 +54,8 @@ pub fn client(settings: &settings::ClickHouse) -> Client {
     let mut connector = HttpConnector::new();
     connector.set_connect_timeout(Some(settings.connect_timeout));
     connector.set_keepalive(Some(Duration::from_secs(15)));
+    connector.enforce_http(false); // https comes through the connector around it
+    let connector = HttpsConnector::new_with_connector(connector);
     let http = HttpClient::builder(TokioExecutor::new()).pool_idle_timeout(POOL_IDLE).build(connector);
     // compression costs about a microsecond a row, which a loopback or rack network does not give back
     let client = Client::with_http_client(http)

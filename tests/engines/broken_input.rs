@@ -30,6 +30,8 @@ async fn a_broken_record_is_rejected_with_the_column_and_its_masked_beginning() 
         "bad_time:at unknown_word:event missing:incident_id invalid_json: invalid_utf8: empty: not_an_object:"
     );
     assert_eq!(installation.number("SELECT count() FROM events WHERE outcome = 'applied'").await, 1);
+    let shown = installation.word("SELECT excerpt FROM v_dead_letters WHERE reason = 'bad_time'").await;
+    assert_eq!(shown, "32.13.2026", "the sender sees what was wrong");
     let leaks =
         installation.number("SELECT countIf(position(concat(text, excerpt), '123-45-67') > 0) FROM events").await;
     assert_eq!(leaks, 0, "no phone reaches the tables");

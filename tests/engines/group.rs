@@ -13,7 +13,8 @@ async fn partitions_go_from_process_to_process_and_back_without_a_loss_or_a_doub
     let mut first = installation.start(&["run"]);
     installation.publish_simulation(RECORDS / 2, 21);
     let rows = "SELECT count() FROM events";
-    eventually("the first process reads", Duration::from_secs(60), async || installation.number(rows).await > 1000).await;
+    eventually("the first process reads", Duration::from_secs(60), async || installation.number(rows).await > 1000)
+        .await;
     let mut second = installation.start(&["run"]);
     installation.publish_simulation_numbered(RECORDS / 2, 22, 5_000_000);
     tokio::time::sleep(Duration::from_secs(4)).await;
