@@ -3,7 +3,7 @@
 //! from it may be written again; every window at or after the horizon is in memory, every older one is recounted from
 //! the journal by the sink ("cold"); stream time (the newest effect) moves the horizon, the wall clock never does.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
@@ -83,6 +83,15 @@ pub struct WindowKey {
     pub body: BodyId,
 }
 
+/// A window behind the horizon whose rows must be recounted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ColdWindow {
+    pub unit: WindowUnit,
+    pub start: u32,
+    /// It got a mark or a reaction, so its satisfaction rows are to be recounted too.
+    pub about_satisfaction: bool,
+}
+
 /// The whole value of one window.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct WindowValue {
@@ -160,7 +169,8 @@ pub struct Windows {
     dirty: Vec<WindowKey>,
     /// Oldest start among the changed windows, by unit.
     oldest_dirty: [u32; 3],
-    cold: BTreeSet<(WindowUnit, u32)>,
+    /// Windows behind the horizon that got an effect; `true` when one about satisfaction.
+    cold: BTreeMap<(WindowUnit, u32), bool>,
     stream_time: Option<Time>,
     swept_hour: u32,
     retention: Retention,
@@ -173,7 +183,7 @@ impl Windows {
             slots: HashMap::default(),
             dirty: Vec::new(),
             oldest_dirty: [u32::MAX; 3],
-            cold: BTreeSet::new(),
+            cold: BTreeMap::new(),
             stream_time,
             swept_hour: 0,
             retention,
@@ -203,7 +213,8 @@ impl Windows {
                 }
                 let key = WindowKey { unit, start, block: dims.block, territory: dims.territory, body: effect.body };
                 if start < Windows::horizon_start(unit, self.stream_time) && !self.slots.contains_key(&key) {
-                    self.cold.insert((unit, start));
+                    let about_satisfaction = matches!(effect.kind, EffectKind::Rated | EffectKind::Reacted);
+                    self.note_cold(ColdWindow { unit, start, about_satisfaction });
                     continue;
                 }
                 let slot = self.slots.entry(key).or_insert(Slot { value: WindowValue::default(), is_dirty: false });
@@ -258,9 +269,20 @@ impl Windows {
         self.slots.is_empty()
     }
 
+    /// Remembers a window that must be recounted from the journal.
+    pub fn note_cold(&mut self, window: ColdWindow) {
+        *self.cold.entry((window.unit, window.start)).or_default() |= window.about_satisfaction;
+    }
+
+    /// Number of windows that wait for a recount.
+    pub fn cold_len(&self) -> usize {
+        self.cold.len()
+    }
+
     /// Windows before the horizon that got an effect and must be recounted from the journal.
-    pub fn take_cold(&mut self) -> Vec<(WindowUnit, u32)> {
-        std::mem::take(&mut self.cold).into_iter().collect()
+    pub fn take_cold(&mut self) -> Vec<ColdWindow> {
+        let cold = std::mem::take(&mut self.cold).into_iter();
+        cold.map(|((unit, start), about_satisfaction)| ColdWindow { unit, start, about_satisfaction }).collect()
     }
 
     /// The changed windows, each with its whole value, in a fixed order; windows behind the horizon leave memory.

@@ -46,7 +46,8 @@ fn an_effect_behind_the_horizon_asks_for_a_recount_instead_of_starting_from_zero
     let mut windows = Windows::new(KEEP, None);
     count(&mut windows, &[effect(EffectKind::Registered, NOON, 1, 0)]);
     count(&mut windows, &[effect(EffectKind::Registered, NOON - 5 * 3600, 1, 0)]);
-    assert_eq!(windows.take_cold(), vec![(WindowUnit::Minute, (NOON - 5 * 3600) as u32)]);
+    let expected = ColdWindow { unit: WindowUnit::Minute, start: (NOON - 5 * 3600) as u32, about_satisfaction: false };
+    assert_eq!(windows.take_cold(), vec![expected]);
 }
 
 #[test]

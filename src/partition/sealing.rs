@@ -19,10 +19,13 @@ use crate::partition::ports::{OffsetLog, ProjectionRows, Sink};
 use crate::partition::restore::ENDED_STAYS_SECONDS;
 use crate::partition::status::Phase;
 use crate::partition::worker::{InFlight, Worker, WorkerEnd, landing, unix_millis, wall_clock};
+use crate::sink::window_sql::RECOUNT_CHUNK;
 use crate::telemetry::metrics;
 
 /// Windows that changed are written at most this often, so that a fast drain sums them up first.
-const WINDOWS_EVERY: Duration = Duration::from_secs(2);
+const WINDOWS_EVERY: Duration = Duration::from_secs(3);
+/// Windows behind the horizon are recounted at most this often; well below `RECOUNT_LOOKBACK`.
+const RECOUNT_EVERY: Duration = Duration::from_secs(30);
 /// More changed windows than this are written at once.
 const WINDOWS_AT_MOST: usize = 20_000;
 /// How long a written batch may wait for the next begin to finish it.
@@ -72,7 +75,11 @@ where
 
     /// Changed windows, if their time has come, and the open work of a minute in which this is the first batch.
     fn projections(&mut self, minute: u32, with_backlog: bool) -> ProjectionRows {
-        let mut rows = ProjectionRows { cold: self.fold.windows.take_cold(), ..ProjectionRows::default() };
+        let mut rows = ProjectionRows::default();
+        if self.owes_recount(RECOUNT_EVERY) {
+            self.recount_at = Instant::now();
+            rows.cold = self.fold.windows.take_cold();
+        }
         let dirty = self.fold.windows.dirty_len();
         let is_time = self.windows_at.elapsed() >= WINDOWS_EVERY || dirty >= WINDOWS_AT_MOST;
         if dirty > 0 && (is_time || self.fold.windows.must_be_written_now()) {
@@ -84,6 +91,13 @@ where
             rows.backlog = self.fold.backlog(start);
         }
         rows
+    }
+
+    /// Windows behind the horizon wait for a recount for at least this long. Each one reads the partition's whole
+    /// journal: one a batch took most of the time of a steady stream. What is owed at a crash, the restore finds again.
+    fn owes_recount(&self, patience: Duration) -> bool {
+        let cold = self.fold.windows.cold_len();
+        cold > 0 && (self.recount_at.elapsed() >= patience || cold >= RECOUNT_CHUNK)
     }
 
     fn launch(
@@ -174,7 +188,11 @@ where
         let last_whole = minute_of(unix_millis()).saturating_sub(1);
         let owes_backlog = last_whole > self.backlog_minute.max(self.batch_minute);
         let owes_windows = self.fold.windows.dirty_len() > 0 && self.windows_at.elapsed() >= WINDOWS_EVERY;
-        if owes_backlog || owes_windows {
+        let owes_recount = self.owes_recount(WINDOWS_EVERY);
+        if owes_recount {
+            self.recount_at = Instant::now().checked_sub(RECOUNT_EVERY).unwrap_or(self.recount_at); // nothing else to do
+        }
+        if owes_backlog || owes_windows || owes_recount {
             let projections = self.projections(last_whole, owes_backlog);
             let cargo = Cargo { batch: None, projections, below: self.begin };
             self.launch(cargo, None, 0, 0, Tally::default(), false);
@@ -196,6 +214,7 @@ where
             && self.pending.is_empty()
             && self.written.is_none()
             && self.fold.windows.dirty_len() == 0
+            && self.fold.windows.cold_len() == 0
     }
 
     async fn finish(&mut self) {
@@ -217,6 +236,7 @@ where
         }
         // a stop in order leaves tables that agree with each other, not only a journal that the next owner completes
         self.windows_at = Instant::now().checked_sub(WINDOWS_EVERY).unwrap_or(self.windows_at);
+        self.recount_at = Instant::now().checked_sub(RECOUNT_EVERY).unwrap_or(self.recount_at);
         if self.fold.rows() > 0 {
             let slot = self.slots.clone().acquire_owned();
             match tokio::time::timeout_at(tokio::time::Instant::from_std(deadline), slot).await {
@@ -227,7 +247,7 @@ where
                 }
                 Err(_) => return WorkerEnd::Drained,
             }
-        } else if self.fold.windows.dirty_len() > 0 {
+        } else if self.fold.windows.dirty_len() + self.fold.windows.cold_len() > 0 {
             let projections = self.projections(0, false);
             let cargo = Cargo { batch: None, projections, below: self.begin };
             self.launch(cargo, None, 0, 0, Tally::default(), false);

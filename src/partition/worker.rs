@@ -104,6 +104,7 @@ pub struct Worker<R, L, S> {
     pub(super) flight: Option<InFlight>,
     pub(super) written: Option<(Written, Instant)>,
     pub(super) windows_at: Instant,
+    pub(super) recount_at: Instant,
     pub(super) backlog_minute: u32,
     pub(super) batch_minute: u32,
 }
@@ -145,6 +146,7 @@ where
             flight: None,
             written: None,
             windows_at: Instant::now(),
+            recount_at: Instant::now(),
             backlog_minute: 0,
             batch_minute: 0,
         }

@@ -19,7 +19,7 @@ use crate::enrich::names::NameLists;
 use crate::model::case::Case;
 use crate::model::ids::{CaseKey, Offset, OffsetRange};
 use crate::model::time::Time;
-use crate::model::windows::{Retention, WindowKey, WindowUnit, WindowValue};
+use crate::model::windows::{ColdWindow, Retention, WindowKey, WindowUnit, WindowValue};
 use crate::partition::ports::{JournalFold, ProjectionRows, RestoredCases, Sink, SinkError, StreamId};
 use crate::sink::case_rows::{CASE_COLUMNS, CaseRow, EffectRow, ROW_VERSION};
 use crate::sink::errors::classify;
@@ -109,6 +109,19 @@ impl ClickHouse {
             .param("hour_keep", self.retention.hour)
     }
 
+    async fn recount(
+        &self,
+        sql: &str,
+        stream: &StreamId,
+        below: Offset,
+        windows: &[ColdWindow],
+    ) -> Result<(), SinkError> {
+        let units: Vec<u8> = windows.iter().map(|window| window.unit as u8).collect();
+        let starts: Vec<u32> = windows.iter().map(|window| window.start).collect();
+        let query = self.counted(sql, stream, below).param("units", &units).param("starts", &starts);
+        self.within(query.execute()).await
+    }
+
     async fn cases(&self, query: clickhouse::query::Query) -> Result<Vec<Case>, SinkError> {
         let names = self.names.clone();
         self.within(async move {
@@ -141,11 +154,11 @@ impl Sink for ClickHouse {
             self.insert(table, Bytes::from(block), None).await?;
         }
         for chunk in rows.cold.chunks(window_sql::RECOUNT_CHUNK) {
-            let units: Vec<u8> = chunk.iter().map(|(unit, _)| *unit as u8).collect();
-            let starts: Vec<u32> = chunk.iter().map(|(_, start)| *start).collect();
-            for sql in window_sql::recount_windows_sql() {
-                let query = self.counted(&sql, stream, below).param("units", &units).param("starts", &starts);
-                self.within(query.execute()).await?;
+            let [sla, satisfaction] = window_sql::recount_windows_sql();
+            self.recount(&sla, stream, below, chunk).await?;
+            let about: Vec<ColdWindow> = chunk.iter().filter(|window| window.about_satisfaction).copied().collect();
+            if !about.is_empty() {
+                self.recount(&satisfaction, stream, below, &about).await?;
             }
         }
         Ok(())
@@ -227,6 +240,24 @@ impl Sink for ClickHouse {
             Ok(windows)
         })
         .await
+    }
+
+    async fn recently_cold(
+        &self,
+        stream: &StreamId,
+        below: Offset,
+        horizons: [(WindowUnit, u32); 3],
+    ) -> Result<Vec<ColdWindow>, SinkError> {
+        let mut query = self.counted(&window_sql::recently_cold_sql(), stream, below);
+        for (unit, start) in horizons {
+            query = query.param(&format!("{}_start", unit.name()), start);
+        }
+        let rows = self.within(query.fetch_all::<(u8, u32, bool)>()).await?;
+        let windows = rows.into_iter().filter_map(|(code, start, about_satisfaction)| {
+            let unit = WindowUnit::ALL.into_iter().find(|unit| *unit as u8 == code)?;
+            Some(ColdWindow { unit, start, about_satisfaction })
+        });
+        Ok(windows.collect())
     }
 
     async fn applied_rows(&self, stream: &StreamId, range: OffsetRange) -> Result<Vec<JournalFold>, SinkError> {
