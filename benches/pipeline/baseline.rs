@@ -153,21 +153,18 @@ fn views() -> Result<[String; 2]> {
         }
     }
     let [phrases, topics, blocks] = [phrases, topics, blocks].map(|list| list.join(","));
-    let found = |text: &str| {
-        format!(
-            "multiMatchAnyIndex({text}, [{phrases}]) AS phrase, [{topics}][phrase] AS topic, [{blocks}][phrase] AS block"
-        )
-    };
+    let found = |text: &str| format!("WITH multiMatchAnyIndex({text}, [{phrases}]) AS phrase");
+    let theme = format!("[{topics}][phrase] AS topic, [{blocks}][phrase] AS block");
     let place = "_topic AS kafka_topic, toUInt16(_partition) AS kafka_partition, _offset AS kafka_offset, \
          ifNull(_timestamp_ms, toDateTime64(0, 3)) AS kafka_time, if(_error = '', 'applied', 'rejected') AS outcome, \
          substring(_raw_message, 1, 300) AS excerpt";
     let day = |column: &str| format!("parseDateTimeOrZero(`{column}`, '%d.%m.%Y')");
     let words = "concat(`Факт`, ' ', `Подкатегория`, ' ', `Категория`)";
     let pos = format!(
-        "CREATE MATERIALIZED VIEW {DATABASE}.view_pos TO {DATABASE}.journal AS SELECT {place}, 'pos' AS source, 'updated' AS event, \
+        "CREATE MATERIALIZED VIEW {DATABASE}.view_pos TO {DATABASE}.journal AS {} SELECT {place}, 'pos' AS source, 'updated' AS event, \
          toDateTime(kafka_time) AS event_at, `Номер` AS case_id, `Статус` AS status, `ФЗ` AS law, `Тип решения` AS decision, \
          toUInt8OrZero(`Оценка ответа заявителем`) AS rating, `Повторное рассмотрение` AS review, `Фаст-трек` = 'Да' AS fast_track, \
-         `Просрочено` = 'Да' AS source_overdue, {}, `Категория` AS category, `Источник` AS network, \
+         `Просрочено` = 'Да' AS source_overdue, {theme}, `Категория` AS category, `Источник` AS network, \
          `Организация, в которую поступило сообщение` AS received_body, `Организация, в которой находится сообщение` AS body, \
          {} AS registered_at, {} AS planned_at, {} AS completed_at FROM {DATABASE}.kafka_pos",
         found(words),
@@ -176,8 +173,8 @@ fn views() -> Result<[String; 2]> {
         day("Дата фактического завершения работ")
     );
     let incident = format!(
-        "CREATE MATERIALIZED VIEW {DATABASE}.view_incident TO {DATABASE}.journal AS SELECT {place}, 'incident' AS source, event, \
-         parseDateTimeBestEffortOrZero(at) AS event_at, incident_id AS case_id, event AS status, priority, reaction, {}, \
+        "CREATE MATERIALIZED VIEW {DATABASE}.view_incident TO {DATABASE}.journal AS {} SELECT {place}, 'incident' AS source, event, \
+         parseDateTimeBestEffortOrZero(at) AS event_at, incident_id AS case_id, event AS status, priority, reaction, {theme}, \
          `group` AS category, municipality AS territory, network, body, if(author_id = '', 0, sipHash64(source, author_id)) AS author_key, \
          text, address AS place, round(lat, 3) AS latitude, round(lon, 3) AS longitude, \
          if(event = 'found', event_at, toDateTime(0)) AS registered_at FROM {DATABASE}.kafka_incident",

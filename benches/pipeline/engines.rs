@@ -39,12 +39,12 @@ impl Engines {
     }
 
     pub fn run(&self, sql: &str) -> Result<()> {
-        self.runtime.block_on(self.client.query_raw(sql).execute()).with_context(|| sql.to_owned())
+        self.runtime.block_on(self.client.query_raw(sql).execute()).with_context(|| beginning(sql))
     }
 
     pub fn number(&self, sql: &str) -> Result<u64> {
         let sql = format!("SELECT toUInt64(assumeNotNull(({sql})))");
-        self.runtime.block_on(self.client.query_raw(&sql).fetch_one::<u64>()).with_context(|| sql)
+        self.runtime.block_on(self.client.query_raw(&sql).fetch_one::<u64>()).with_context(|| beginning(&sql))
     }
 
     /// CPU seconds of the server so far, its merges and all its threads.
@@ -121,6 +121,11 @@ impl Engines {
 /// A client for threads with a runtime of their own. Its queries are not logged: a prober asks too often.
 pub fn client(url: &str) -> Client {
     Client::default().with_url(url).with_setting("log_queries", "0").with_compression(clickhouse::Compression::None)
+}
+
+/// A statement of the rival is longer than what went wrong with it.
+fn beginning(sql: &str) -> String {
+    sql.chars().take(300).collect()
 }
 
 fn pid_of(engine: &str) -> Result<u32> {
