@@ -14,7 +14,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use tokio::runtime::Runtime;
 
-use crate::process::cpu;
+use crate::process::{cpu, machine_cpu};
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// No merge for so long means that they are done: the next one is chosen within a few hundred milliseconds.
@@ -54,6 +54,12 @@ impl Engines {
 
     pub fn kafka_cpu(&self) -> Result<f64> {
         cpu(self.kafka_pid)
+    }
+
+    /// CPU seconds of everybody else on the machine so far: not the engines, not this program, not `pipeline`.
+    pub fn neighbours_cpu(&self, pipeline: f64) -> Result<f64> {
+        let ours = self.clickhouse_cpu()? + self.kafka_cpu()? + cpu(std::process::id())? + pipeline;
+        Ok(machine_cpu()? - ours)
     }
 
     /// Waits until the server has nothing left to merge: those who wrote the parts are charged with it.

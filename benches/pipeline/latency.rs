@@ -28,6 +28,8 @@ pub struct Latency {
     /// Cores used meanwhile, without the producer. ClickHouse answers the prober too.
     pub pipeline_cores: f64,
     pub clickhouse_cores: f64,
+    /// Cores that neither we nor the engines used: with many, the figures are those of a starved machine.
+    pub neighbour_cores: f64,
     /// Mean pause between two looks of the prober, ms.
     pub probe_gap: f64,
 }
@@ -50,8 +52,10 @@ pub fn latency(engines: &Engines, rate: u64, seconds: u64) -> Result<Latency> {
     let names = [topics.pos.clone(), topics.incident.clone()];
     let prober = std::thread::spawn(move || probe(&url, &database, &names, records, start, &stopped));
     let (pipeline, clickhouse) = (cpu(tsur.pid())?, engines.clickhouse_cpu()?);
+    let neighbours = engines.neighbours_cpu(pipeline)?;
     let published = publish_paced(engines, &topics, Mix::Usual, rate, records, start);
     let spent = start.elapsed().as_secs_f64();
+    let neighbours = engines.neighbours_cpu(cpu(tsur.pid())?)? - neighbours;
     let (pipeline, clickhouse) = (cpu(tsur.pid())? - pipeline, engines.clickhouse_cpu()? - clickhouse);
     if published.is_err() {
         stop.store(true, Ordering::Relaxed);
@@ -74,6 +78,7 @@ pub fn latency(engines: &Engines, rate: u64, seconds: u64) -> Result<Latency> {
         max: at(1.0),
         pipeline_cores: pipeline / spent,
         clickhouse_cores: clickhouse / spent,
+        neighbour_cores: neighbours / spent,
         probe_gap: spent * 1000.0 / looks.max(1) as f64,
     };
     engines.run(&format!("DROP DATABASE {} SYNC", setup.database))?;

@@ -17,6 +17,10 @@ pub struct Memory {
     pub base: u64,
     pub after: u64,
     pub peak: u64,
+    /// After a restart: the state read back, nothing else.
+    pub restored: u64,
+    /// From the start of the process to the last partition ready, seconds.
+    pub restore_seconds: f64,
 }
 
 impl Memory {
@@ -52,7 +56,14 @@ pub fn memory_of_cases(engines: &Engines, records: u64) -> Result<Memory> {
     tsur.check()?;
     let peak = tsur.peak;
     tsur.stop()?;
+
+    let start = Instant::now();
+    let mut tsur = setup.start(engines, &["run"])?;
+    tsur.wait_settled(2 * PARTITIONS as usize, limit)?;
+    let restore_seconds = start.elapsed().as_secs_f64();
+    let restored = memory(tsur.pid(), "VmRSS")?;
+    tsur.stop()?;
     engines.run(&format!("DROP DATABASE {} SYNC", setup.database))?;
     topics.delete(engines)?;
-    Ok(Memory { cases, base, after, peak })
+    Ok(Memory { cases, base, after, peak, restored, restore_seconds })
 }

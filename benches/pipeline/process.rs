@@ -2,6 +2,7 @@
 //! Owner: the benchmark. Invariants: a child never outlives the benchmark; its CPU time is read when it has ended and
 //! nobody has waited for it yet, so nothing is missed; configuration and logs stay below `target/bench`.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -30,6 +31,30 @@ pub fn cpu_and_state(pid: u32) -> Result<(f64, char)> {
 
 pub fn cpu(pid: u32) -> Result<f64> {
     cpu_and_state(pid).map(|(seconds, _)| seconds)
+}
+
+/// CPU seconds of a process by kind of thread: the name up to the first digit or colon.
+fn threads(pid: u32) -> BTreeMap<String, f64> {
+    let mut sums = BTreeMap::new();
+    for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+        // a thread may end while we look
+        let Ok(stat) = fs::read_to_string(task.path().join("stat")) else { continue };
+        let Some((name, rest)) = stat.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')')) else { continue };
+        let end = name.find(|letter: char| letter.is_ascii_digit() || letter == ':').unwrap_or(name.len());
+        let ticks: f64 = rest.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
+        *sums.entry(name[..end].to_owned()).or_insert(0.0) += ticks / TICKS;
+    }
+    sums
+}
+
+/// CPU seconds that all processes of the machine have used. What is not ours of it are the neighbours.
+pub fn machine_cpu() -> Result<f64> {
+    let stat = fs::read_to_string("/proc/stat")?;
+    let fields: Vec<f64> =
+        stat.lines().next().unwrap_or("").split_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect();
+    // user nice system idle iowait irq softirq steal
+    let idle: f64 = fields.iter().skip(3).take(2).sum();
+    Ok((fields.iter().take(8).sum::<f64>() - idle) / TICKS)
 }
 
 /// A value of /proc/PID/status that is given in kB, in bytes.
@@ -119,7 +144,7 @@ impl Setup {
     }
 
     pub fn start(&self, engines: &Engines, arguments: &[&str]) -> Result<Tsur<'_>> {
-        Ok(Tsur { child: self.command(engines, arguments)?.spawn()?, setup: self, peak: 0 })
+        Ok(Tsur { child: self.command(engines, arguments)?.spawn()?, setup: self, peak: 0, threads: BTreeMap::new() })
     }
 
     fn last_words(&self) -> String {
@@ -140,6 +165,8 @@ pub struct Tsur<'s> {
     setup: &'s Setup,
     /// Highest resident memory seen so far.
     pub peak: u64,
+    /// CPU seconds by kind of thread when last looked at.
+    pub threads: BTreeMap<String, f64>,
 }
 
 impl Tsur<'_> {
@@ -149,6 +176,7 @@ impl Tsur<'_> {
 
     /// Fails when the process has ended.
     pub fn check(&mut self) -> Result<()> {
+        self.threads = threads(self.pid());
         self.peak = self.peak.max(memory(self.pid(), "VmHWM").unwrap_or(0)); // a dead one has none
         let (_, state) = cpu_and_state(self.pid())?;
         ensure!(state != 'Z', "tsur ended early: {}", self.setup.last_words());

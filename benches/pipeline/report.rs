@@ -8,6 +8,9 @@ use crate::drain::Drained;
 use crate::latency::Latency;
 use crate::memory::Memory;
 
+/// Wall times and latencies are worth little next to busy neighbours; CPU times stay within a third.
+const NEIGHBOURS: &str = "an idle machine has next to none";
+
 #[derive(Default)]
 pub struct Report {
     pub drained: Option<Drained>,
@@ -44,10 +47,15 @@ impl Report {
             );
             line("records/s per core of pipeline + clickhouse", format!("{:.0}", records / total), "");
             line("CPU s per million: pipeline", format!("{:.2}", micros(drained.pipeline)), "");
+            for (name, seconds) in &drained.threads {
+                line(&format!("  of it threads {name}"), format!("{:.2}", micros(*seconds)), "");
+            }
             line("CPU s per million: clickhouse with merges", format!("{:.2}", micros(drained.clickhouse)), "");
             line("CPU s per million: kafka broker (not counted)", format!("{:.2}", micros(drained.kafka)), "");
             line("first row after, s", format!("{:.2}", drained.first_row), "");
             line("peak resident memory, MB", format!("{:.0}", drained.peak_rss as f64 / 1e6), "");
+            line("parts of all tables at the end", format!("{}", drained.parts), "");
+            line("cores used by neighbours", format!("{:.2}", drained.neighbour_cores), NEIGHBOURS);
             figure("records", records, 0);
             figure("records_per_s_wall", records / drained.wall, 0);
             figure("records_per_s_per_pipeline_core", records / drained.pipeline, 0);
@@ -80,10 +88,12 @@ impl Report {
             line("worst, ms", format!("{:.0}", latency.max), "");
             line("cores meanwhile: pipeline", format!("{:.2}", latency.pipeline_cores), "");
             line("cores meanwhile: clickhouse and its prober", format!("{:.2}", latency.clickhouse_cores), "");
+            line("cores used by neighbours", format!("{:.2}", latency.neighbour_cores), NEIGHBOURS);
             line("mean pause between two looks, ms", format!("{:.1}", latency.probe_gap), "");
             figure("p50_visible_ms", latency.p50, 1);
             figure("p99_visible_ms", latency.p99, 1);
             figure("max_visible_ms", latency.max, 1);
+            figure("latency_neighbour_cores", latency.neighbour_cores, 2);
         }
         if let Some(memory) = &self.memory {
             let bytes = memory.bytes_per_case();
@@ -92,7 +102,12 @@ impl Report {
             line("resident at start, MB", format!("{:.0}", memory.base as f64 / 1e6), "");
             line("resident after, MB", format!("{:.0}", memory.after as f64 / 1e6), "");
             line("resident at most, MB", format!("{:.0}", memory.peak as f64 / 1e6), "");
+            line("resident after a restart, MB", format!("{:.0}", memory.restored as f64 / 1e6), "");
+            line("restart to ready, s", format!("{:.2}", memory.restore_seconds), "");
             figure("bytes_per_open_case", bytes, 1);
+            let restored = memory.restored.saturating_sub(memory.base) as f64 / memory.cases.max(1) as f64;
+            figure("bytes_per_restored_case", restored, 1);
+            figure("restore_s", memory.restore_seconds, 2);
             figure("base_rss_mb", memory.base as f64 / 1e6, 1);
         }
         println!();

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use rdkafka::client::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message};
@@ -18,6 +18,7 @@ use tsur::model::time::Time;
 use crate::engines::Engines;
 
 const MONTH: i64 = 30 * 86_400;
+const SLACK: i64 = 2 * 86_400;
 pub const PARTITIONS: u32 = 8;
 
 /// The Kafka topics of one part of the benchmark.
@@ -70,7 +71,8 @@ fn now() -> Result<Time> {
 }
 
 fn last_month(seed: u64) -> Result<SimulationConfig> {
-    let end = now()?;
+    // a fixed number of records may take longer than the span, and a broker refuses times an hour ahead
+    let end = now()?.plus_seconds(-SLACK);
     Ok(SimulationConfig::new(seed, end.plus_seconds(-MONTH), end))
 }
 
@@ -88,21 +90,25 @@ pub fn publish(engines: &Engines, topics: &Topics, records: u64, seed: u64) -> R
     let mut config = last_month(seed)?;
     config.records = Some(records);
     let mut simulation = Simulation::new(config, &region()?)?;
-    let producer: BaseProducer =
-        producer_config(engines).set("linger.ms", "50").set("batch.size", "1000000").create()?;
+    let mut settings = producer_config(engines);
+    settings.set("linger.ms", "50").set("batch.size", "1000000");
+    let producer: BaseProducer<Deliveries> = settings.create_with_context(Deliveries::new(false))?;
     let mut record = SimulatedRecord::default();
-    let mut published = 0;
+    let (mut published, latest) = (0, now_millis());
     while simulation.next(&mut record) {
         let topic = topics.of(record.source);
         send(&producer, || {
-            BaseRecord::to(topic).key(&record.key).payload(&record.payload).timestamp(record.timestamp)
+            BaseRecord::with_opaque_to(topic, 0)
+                .key(&record.key)
+                .payload(&record.payload)
+                .timestamp(record.timestamp.min(latest))
         })?;
         published += 1;
         if published % 256 == 0 {
             producer.poll(Duration::ZERO);
         }
     }
-    producer.flush(Duration::from_secs(60))?;
+    Deliveries::collect(&producer)?;
     let kept = engines.records_in(&topics.pos, PARTITIONS)? + engines.records_in(&topics.incident, PARTITIONS)?;
     ensure!(kept == records && published == records, "published {published}, Kafka keeps {kept}, wanted {records}");
     Ok(())
@@ -134,8 +140,26 @@ pub struct Delivery {
 }
 
 /// Collects deliveries; the opaque value is the due time in microseconds, shifted, and the source in the lowest bit.
+/// In bulk there is nothing to note but what Kafka did not take.
 struct Deliveries {
-    list: Mutex<(Vec<Delivery>, u64)>,
+    keep: bool,
+    list: Mutex<(Vec<Delivery>, Vec<KafkaError>)>,
+}
+
+impl Deliveries {
+    fn new(keep: bool) -> Deliveries {
+        Deliveries { keep, list: Mutex::default() }
+    }
+
+    /// Waits until Kafka has answered for every record; fails if it refused one.
+    fn collect(producer: &BaseProducer<Deliveries>) -> Result<Vec<Delivery>> {
+        producer.flush(Duration::from_secs(60))?;
+        let list = producer.context().list.lock().map(|mut list| std::mem::take(&mut *list)).unwrap_or_default();
+        if let Some(error) = list.1.first() {
+            bail!("kafka did not take {} records: {error}", list.1.len());
+        }
+        Ok(list.0)
+    }
 }
 
 impl ClientContext for Deliveries {}
@@ -144,18 +168,17 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, opaque: usize) {
-        let mut list = match self.list.lock() {
-            Ok(list) => list,
-            Err(poisoned) => poisoned.into_inner(),
-        };
-        match result {
-            Ok(message) => list.0.push(Delivery {
-                source: if opaque & 1 == 0 { SourceKind::Pos } else { SourceKind::Incident },
-                partition: message.partition() as u16,
-                offset: message.offset() as u64,
-                due: Duration::from_micros(opaque as u64 >> 1),
-            }),
-            Err(_) => list.1 += 1,
+        if self.keep || result.is_err() {
+            let mut list = self.list.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            match result {
+                Ok(message) => list.0.push(Delivery {
+                    source: if opaque & 1 == 0 { SourceKind::Pos } else { SourceKind::Incident },
+                    partition: message.partition() as u16,
+                    offset: message.offset() as u64,
+                    due: Duration::from_micros(opaque as u64 >> 1),
+                }),
+                Err((error, _)) => list.1.push(error.clone()),
+            }
         }
     }
 }
@@ -184,9 +207,9 @@ pub fn publish_paced(
         (config.duplicates, config.broken, config.late, config.out_of_order) = (0.0, 0.0, 0.0, 0.0);
     }
     let mut simulation = Simulation::new(config, &region()?)?;
-    let context = Deliveries { list: Mutex::new((Vec::with_capacity(records as usize), 0)) };
+    let mut settings = producer_config(engines);
     let producer: BaseProducer<Deliveries> =
-        producer_config(engines).set("linger.ms", "5").create_with_context(context)?;
+        settings.set("linger.ms", "5").create_with_context(Deliveries::new(true))?;
     let mut record = SimulatedRecord::default();
     for index in 0..records {
         let due = Duration::from_micros(index * 1_000_000 / rate);
@@ -206,11 +229,7 @@ pub fn publish_paced(
             producer.poll(Duration::ZERO);
         }
     }
-    producer.flush(Duration::from_secs(30))?;
-    let list = match producer.context().list.lock() {
-        Ok(mut list) => std::mem::take(&mut *list),
-        Err(_) => (Vec::new(), 1),
-    };
-    ensure!(list.1 == 0 && list.0.len() as u64 == records, "kafka did not take every record");
-    Ok(list.0)
+    let deliveries = Deliveries::collect(&producer)?;
+    ensure!(deliveries.len() as u64 == records, "kafka answered for {} of {records} records", deliveries.len());
+    Ok(deliveries)
 }
