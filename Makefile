@@ -29,9 +29,8 @@ test-unit: ## tests that need no engine
 test-engines: setup ## all tests, with a Kafka and a ClickHouse of their own (ARGS="..." goes to `cargo test`)
 	@scripts/test.sh $(ARGS)
 
-bench: ## benchmarks of the hot path
-	@scripts/setup.sh build
-	cargo bench $(ARGS)
+bench: setup ## what a record costs in memory and on real engines; figures in target/bench.json (ARGS="..." filters the former)
+	@scripts/bench.sh $(ARGS)
 
 fmt: ## format the code
 	cargo fmt --all
@@ -64,5 +63,6 @@ setup: ## install what is missing on Debian or Ubuntu
 clean: ## stop the engines, remove their data and the build; downloads stay
 	@deploy/local/engines.sh down
 	@TSUR_LOCAL_DIR=target/test-engines deploy/local/engines.sh down
+	@TSUR_LOCAL_DIR=target/bench-engines deploy/local/engines.sh down
 	rm -rf .local/kafka .local/clickhouse
 	cargo clean
