@@ -9,7 +9,7 @@ use tsur::audit::{self, NoOracle, Options, Report, Verdict};
 use tsur::model::case::{BlockId, BodyId, TerritoryId};
 use tsur::model::effects::{Dimensions, Effect};
 use tsur::model::time::Time;
-use tsur::model::windows::{Retention, WindowKey, WindowUnit, WindowValue, Windows};
+use tsur::model::windows::{ColdWindow, Retention, WindowKey, WindowUnit, WindowValue, Windows};
 use tsur::model::words::EffectKind;
 use tsur::sink::migrations::{self, MIGRATIONS, MigrationError};
 use tsur::sink::window_sql::{self, WindowRow};
@@ -380,9 +380,9 @@ fn window_json(key: &WindowKey, value: &WindowValue, version: u64, satisfaction:
     row
 }
 
-async fn recount(db: &Database, cold: &[(WindowUnit, u32)], below: u64) {
-    let units: Vec<u8> = cold.iter().map(|(unit, _)| *unit as u8).collect();
-    let starts: Vec<u32> = cold.iter().map(|(_, start)| *start).collect();
+async fn recount(db: &Database, cold: &[ColdWindow], below: u64) {
+    let units: Vec<u8> = cold.iter().map(|window| window.unit as u8).collect();
+    let starts: Vec<u32> = cold.iter().map(|window| window.start).collect();
     for sql in window_sql::recount_windows_sql() {
         let query = db.client.query_raw(&sql).param("topic", "t").param("partition", 0u16).param("below", below);
         let query = query.param("minute_keep", KEEP.minute).param("hour_keep", KEEP.hour);

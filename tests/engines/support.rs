@@ -199,7 +199,9 @@ impl Installation {
                 SourceKind::Pos => "pos",
                 SourceKind::Incident => "incident",
             };
-            send(&producer, &self.topic(pipeline), &record.key, &record.payload, Some(record.timestamp));
+            // re-deliveries may leave after the end of the history, and Kafka refuses times in the future
+            let timestamp = record.timestamp.min(now * 1000);
+            send(&producer, &self.topic(pipeline), &record.key, &record.payload, Some(timestamp));
         }
         producer.flush(Duration::from_secs(60)).expect("all records are delivered");
         simulation.ledger().clone()
@@ -208,6 +210,11 @@ impl Installation {
 
 impl Drop for Installation {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.folder.path().join("tsur.log")).unwrap_or_default();
+            let tail: Vec<&str> = log.lines().rev().take(60).collect();
+            eprintln!("the end of tsur.log, newest first:\n{}", tail.join("\n"));
+        }
         // the database is dropped with the engines; here it only makes room while they run
         let drop = format!("DROP DATABASE IF EXISTS {} SYNC", self.database);
         let url = self.clickhouse.trim_start_matches("http://").to_owned();
