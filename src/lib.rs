@@ -6,6 +6,7 @@ pub mod audit;
 pub mod codec;
 pub mod commands;
 pub mod config;
+pub mod demo;
 pub mod enrich;
 pub mod generate;
 pub mod kafka;

@@ -4,7 +4,7 @@
 -- versions of a row expire at the same instant. Merges of single parts may let an older version outlive a newer one for
 -- a while; the views therefore never show rows past their TTL.
 -- No deduplication window: all of these are keyed upserts, written again they stay equal.
--- The retention in the TTL is the default of [windows] in tsur.toml; minute and hour windows older than that are not written.
+-- Minute and hour windows older than the TTL are not written at all (Retention::OF_TABLES in src/model/windows.rs).
 CREATE TABLE IF NOT EXISTS sla_windows
 (
     unit Enum8('minute' = 1, 'hour' = 2, 'day' = 3) COMMENT 'Length of the window; days are Moscow days',

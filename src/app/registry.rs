@@ -72,6 +72,11 @@ impl Registry {
         totals
     }
 
+    /// A copy of what every partition says of itself.
+    pub fn partitions(&self) -> Vec<(StreamId, PartitionStatus)> {
+        self.lock().values().map(|(stream, status)| (stream.clone(), status.borrow().clone())).collect()
+    }
+
     /// Why the process is not ready; empty when it is.
     pub fn unready(&self) -> Vec<String> {
         let mut reasons = Vec::new();

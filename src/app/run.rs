@@ -89,13 +89,6 @@ struct Member {
     stopped: Vec<(StreamId, String)>,
 }
 
-/// The retention of windows as the configuration says.
-pub fn retention(config: &Config) -> Retention {
-    let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
-    let windows = &config.settings.windows;
-    Retention { minute: seconds(windows.minute_retention), hour: seconds(windows.hour_retention) }
-}
-
 /// Runs until told to stop, until idle, or until something needs a restart.
 pub async fn run(
     config: Arc<Config>,
@@ -129,7 +122,7 @@ pub async fn run(
     let poll_thread =
         std::thread::Builder::new().name("tsur-poll".to_owned()).spawn(move || crate::kafka::poll::run(poller))?;
 
-    let sink = Arc::new(ClickHouse::new(&config.settings.clickhouse, shared.names.clone(), retention(&config)));
+    let sink = Arc::new(ClickHouse::new(&config.settings.clickhouse, shared.names.clone(), Retention::OF_TABLES));
     let rules = config
         .pipelines
         .iter()
@@ -218,7 +211,7 @@ impl Member {
             bytes: settings.batch.max_bytes,
             max_record_bytes: settings.limits.max_record_bytes,
         };
-        let retention = retention(&self.config);
+        let retention = Retention::OF_TABLES;
         let mapper = Mapper::new(pipeline, self.shared.dictionaries.clone(), self.shared.identity.clone());
         let fold = Fold::new(stream.clone(), self.shared.names.clone(), mapper, rules.clone(), limits, retention);
         let assignment = Assignment {
@@ -232,6 +225,7 @@ impl Member {
                 max_age: settings.batch.max_age,
                 idle_age: settings.batch.idle_age,
                 max_consecutive_rejects: settings.limits.max_consecutive_rejects,
+                max_reject_ratio: settings.limits.max_reject_ratio,
             },
             retention,
             backoff: Backoff { first: settings.clickhouse.first_backoff, longest: LONGEST_BACKOFF },

@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::bail;
 use rdkafka::config::ClientConfig;
 
-use crate::app::run::retention;
 use crate::audit::{NoOracle, OffsetOracle, Options, audit};
 use crate::commands::{load, runtime};
 use crate::kafka::client::base_config;
 use crate::kafka::lookup::next_record;
+use crate::model::windows::Retention;
 use crate::sink::clickhouse::client;
 
 #[derive(clap::Args)]
@@ -36,11 +36,10 @@ impl OffsetOracle for Kafka {
 
 pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
     let config = load(folder)?;
-    let retention = retention(&config);
     let options = Options {
         database: config.settings.clickhouse.database.clone(),
-        minute_keep: retention.minute,
-        hour_keep: retention.hour,
+        minute_keep: Retention::OF_TABLES.minute,
+        hour_keep: Retention::OF_TABLES.hour,
     };
     let report = runtime()?.block_on(async {
         let client = client(&config.settings.clickhouse);

@@ -3,15 +3,26 @@
 
 mod audit;
 mod check;
+mod demo;
+mod generate;
 mod migrate;
+mod pace;
+mod progress;
+mod publish;
 mod run;
+mod stop;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::bail;
 use clap::{Parser, Subcommand};
+use rdkafka::config::ClientConfig;
 
+use crate::config::units::parse_duration;
 use crate::config::{self, Config};
+use crate::kafka::admin::partition_count;
 
 /// Stream processing for a regional control centre: Kafka in, exactly-once ClickHouse out.
 #[derive(Parser)]
@@ -28,10 +39,16 @@ pub struct Cli {
 enum Command {
     /// Read the Kafka topics and write ClickHouse until told to stop
     Run(run::Args),
+    /// Show the whole pipeline live in one terminal, without Kafka and with generated appeals
+    Demo(demo::Args),
     /// Check every configuration file and report all mistakes at once
     Check(check::Args),
     /// Create or update the ClickHouse schema, and the Kafka topics if asked
     Migrate(migrate::Args),
+    /// Publish files (ПОС export, CSV, JSON lines) into a Kafka topic
+    Publish(publish::Args),
+    /// Simulate a region: publish its records to Kafka, or write them to files
+    Generate(generate::Args),
     /// Prove by SQL that every record is accounted once and that projections equal the journal
     Audit(audit::Args),
 }
@@ -41,8 +58,11 @@ pub fn dispatch(cli: Cli) -> anyhow::Result<()> {
     let folder = cli.config;
     match cli.command {
         Command::Run(args) => run::main(&folder, &args),
+        Command::Demo(args) => demo::main(&folder, &args),
         Command::Check(args) => check::main(&folder, &args),
         Command::Migrate(args) => migrate::main(&folder, &args),
+        Command::Publish(args) => publish::main(&folder, &args),
+        Command::Generate(args) => generate::main(&folder, &args),
         Command::Audit(args) => audit::main(&folder, &args),
     }
 }
@@ -51,6 +71,19 @@ pub fn dispatch(cli: Cli) -> anyhow::Result<()> {
 fn load(folder: &std::path::Path) -> anyhow::Result<Arc<Config>> {
     let environment = |name: &str| std::env::var(name).ok();
     Ok(Arc::new(config::load(folder, &environment)?))
+}
+
+/// A time as an argument.
+fn time_argument(text: &str) -> Result<Duration, String> {
+    parse_duration(text).ok_or_else(|| format!("{text:?} is not a time like 10s, 500ms or 5m"))
+}
+
+/// A topic that is not there is never made in passing.
+fn require_topic(kafka: &ClientConfig, topic: &str) -> anyhow::Result<()> {
+    if partition_count(kafka, topic)?.is_none() {
+        bail!("kafka topic {topic} does not exist; `tsur migrate --create-topics` makes those of the pipelines");
+    }
+    Ok(())
 }
 
 /// The async runtime of a command.

@@ -11,8 +11,7 @@ use crate::app::registry::Registry;
 use crate::app::rules::SharedRules;
 use crate::app::run::{RunOptions, run};
 use crate::app::start;
-use crate::commands::{load, runtime, signals};
-use crate::config::units::parse_duration;
+use crate::commands::{load, runtime, signals, time_argument};
 use crate::partition::recovery::Consent;
 use crate::telemetry::{http, logs, metrics};
 
@@ -22,7 +21,7 @@ use crate::telemetry::{http, logs, metrics};
 )]
 pub struct Args {
     /// End by itself when nothing was left to read for this long, e.g. 10s
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = time_argument)]
     until_idle: Option<Duration>,
     /// Where offsets and journal disagree, go on after the journal's last row
     #[arg(long)]
@@ -30,10 +29,6 @@ pub struct Args {
     /// Accept a range of offsets as lost, and record it
     #[arg(long)]
     accept_gap: bool,
-}
-
-fn time(text: &str) -> Result<Duration, String> {
-    parse_duration(text).ok_or_else(|| format!("{text:?} is not a time like 10s, 500ms or 5m"))
 }
 
 pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {

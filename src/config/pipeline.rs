@@ -95,8 +95,6 @@ pub struct FieldMapping {
     pub value: Option<String>,
     /// For times; others have the default.
     pub format: TimeFormat,
-    /// The source's own word is kept beside the canonical one (`status`, `stage`, `decision`…).
-    pub keep_raw: bool,
 }
 
 /// How a time is written. The formats without a zone are Moscow time, those without a time of day are Moscow days.
@@ -128,6 +126,8 @@ pub struct TableLayout {
     pub encoding: Encoding,
     /// The column whose value becomes the Kafka key.
     pub key: String,
+    /// Columns that are left out of the records: nobody reads them, and they name people. Never a mapped column.
+    pub drop: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

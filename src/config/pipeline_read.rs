@@ -121,8 +121,7 @@ fn fields(table: &Table) -> Vec<FieldMapping> {
 }
 
 fn mapping(field: Field, item: &Item) -> Option<FieldMapping> {
-    let mut mapping =
-        FieldMapping { field, columns: Vec::new(), value: None, format: TimeFormat::default(), keep_raw: false };
+    let mut mapping = FieldMapping { field, columns: Vec::new(), value: None, format: TimeFormat::default() };
     if item.is_text() || item.is_list() {
         mapping.columns = columns(item);
         return Some(mapping);
@@ -134,19 +133,11 @@ fn mapping(field: Field, item: &Item) -> Option<FieldMapping> {
     let table = item.table()?;
     let (column, list, value) = (table.item("column"), table.item("columns"), table.item("value"));
     mapping.format = table.choice("format", TIME_FORMATS).unwrap_or_default();
-    mapping.keep_raw = table.boolean("keep_raw").unwrap_or(false);
     if table.item("format").is_some() && !is_time(field) {
         table.refuse(
             "format",
             format!("{} is not a time", field.name()),
             "event_at, registered_at, planned_at, completed_at",
-        );
-    }
-    if mapping.keep_raw && is_personal(field) {
-        table.refuse(
-            "keep_raw",
-            "this field may hold personal data, which never leaves the process as it came",
-            "false",
         );
     }
     match (column, list, value) {
@@ -171,10 +162,6 @@ fn columns(item: &Item) -> Vec<String> {
 
 fn is_time(field: Field) -> bool {
     matches!(field, Field::EventAt | Field::RegisteredAt | Field::PlannedAt | Field::CompletedAt)
-}
-
-fn is_personal(field: Field) -> bool {
-    matches!(field, Field::Text | Field::AnswerText | Field::AuthorId | Field::Address | Field::Link)
 }
 
 /// A constant is the same for all records, so it makes no sense for what tells records apart.
@@ -272,7 +259,12 @@ fn table_layout(table: &Table, fields: &[FieldMapping]) -> Option<TableLayout> {
         delimiter: table.choice("delimiter", DELIMITERS).unwrap_or(Delimiter::Auto),
         encoding: table.choice("encoding", ENCODINGS).unwrap_or(Encoding::Auto),
         key: table.text("key").or_else(|| case_columns.first().cloned()).unwrap_or_default(),
+        drop: table.texts("drop"),
     };
+    let read = |column: &String| fields.iter().any(|mapping| mapping.columns.contains(column));
+    if let Some(column) = layout.drop.iter().find(|column| read(column) || **column == layout.key) {
+        table.refuse("drop", format!("{column:?} is read by the table fields"), "columns that no field reads");
+    }
     // With another key the records of one case would be spread over partitions, and no worker would know the whole case.
     if !case_columns.is_empty() && !case_columns.contains(&layout.key) {
         table.refuse("key", format!("{:?} is not the column of case_id", layout.key), case_columns.join(", "));

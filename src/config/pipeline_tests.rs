@@ -83,7 +83,7 @@ fn one_word_in_two_spellings_has_one_meaning() {
 #[test]
 fn what_a_mapping_cannot_mean_is_refused() {
     let fields = "status = { column = \"a\", value = \"new\" }\ntopic = { column = \"t\", format = \"unix\" }\n\
-                  text = { column = \"x\", keep_raw = true }\nrating = { value = \"5\" }\nlaw = 5\nbody = []\nevent_at = \"at\"\n";
+                  text = { column = \"x\", raw = true }\nrating = { value = \"5\" }\nlaw = 5\nbody = []\nevent_at = \"at\"\n";
     let found = mistakes(&format!("{SMALL}{fields}"));
     let lines: Vec<usize> = (6..=12).collect();
     assert_eq!(found.len(), lines.len(), "{found:#?}");
@@ -107,4 +107,13 @@ fn a_change_of_status_must_say_to_which() {
     assert!(found[0].contains(":2: kafka_topic: tsur itself writes to tsur.alerts"), "{found:#?}");
     assert!(found[1].contains(":9: event.taken:") && found[2].contains(":10: event.rated:"), "{found:#?}");
     assert!(found[3].contains(":12: status_of_event.routed: not a word of the table event"), "{found:#?}");
+}
+
+#[test]
+fn a_column_that_a_field_reads_cannot_be_dropped() {
+    let found = mistakes(&format!("{SMALL}[table]\ndrop = [\"name\", \"id\"]\n"));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].starts_with("pipelines/s.toml:7: table.drop: \"id\" is read"), "{found:#?}");
+    let pos = load(POS).expect("sound");
+    assert!(pos.table.expect("there").drop.iter().all(|column| column.starts_with("ФИО")));
 }

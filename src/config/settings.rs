@@ -44,7 +44,6 @@ pub struct Settings {
     pub budget: Budget,
     pub http: Http,
     pub shutdown: Shutdown,
-    pub windows: Windows,
     pub identity: Identity,
     pub limits: Limits,
     pub log: Log,
@@ -81,9 +80,7 @@ pub struct ClickHouse {
     pub password: Secret,
     pub connect_timeout: Duration,
     pub request_timeout: Duration,
-    /// Attempts after the first.
-    pub retries: u32,
-    /// Doubles with each retry.
+    /// Pause before the second attempt; doubles up to eight seconds. A server that is away is waited for.
     pub first_backoff: Duration,
 }
 
@@ -120,13 +117,6 @@ pub struct Shutdown {
     pub budget: Duration,
 }
 
-/// How long windows are kept; windows of a day stay for ever.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Windows {
-    pub minute_retention: Duration,
-    pub hour_retention: Duration,
-}
-
 /// Where the key of the identity hashes comes from: the environment first, then the file.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Identity {
@@ -134,7 +124,7 @@ pub struct Identity {
     pub key_env: String,
     /// A file that holds the key; relative to the folder of `tsur.toml`.
     pub key_file: Option<PathBuf>,
-    /// The key itself, at least 32 bytes. `None`: neither place has one, and commands that hash must refuse to start.
+    /// The key itself, 64 hex digits. `None`: neither place has one, and commands that hash must refuse to start.
     pub key: Option<Secret>,
 }
 
@@ -191,7 +181,6 @@ impl Default for Settings {
             budget: Budget::default(),
             http: Http::default(),
             shutdown: Shutdown::default(),
-            windows: Windows::default(),
             identity: Identity::default(),
             limits: Limits::default(),
             log: Log::default(),
@@ -221,7 +210,6 @@ impl Default for ClickHouse {
             password: Secret::default(),
             connect_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(65),
-            retries: 4,
             first_backoff: Duration::from_millis(500),
         }
     }
@@ -254,12 +242,6 @@ impl Default for Http {
 impl Default for Shutdown {
     fn default() -> Shutdown {
         Shutdown { budget: Duration::from_secs(20) }
-    }
-}
-
-impl Default for Windows {
-    fn default() -> Windows {
-        Windows { minute_retention: Duration::from_secs(3 * 86_400), hour_retention: Duration::from_secs(90 * 86_400) }
     }
 }
 

@@ -11,7 +11,6 @@ pub(super) struct Tables<'t> {
     pub clickhouse: Table<'t>,
     pub batch: Table<'t>,
     pub budget: Table<'t>,
-    pub windows: Table<'t>,
     pub limits: Table<'t>,
 }
 
@@ -64,13 +63,6 @@ pub(super) fn cross_checks(s: &Settings, t: &Tables) {
             large: (&t.batch, "idle_age", s.batch.idle_age),
             large_name: "batch.idle_age",
             why: "an idle partition seals later, not earlier",
-            strict: false,
-        },
-        Rule {
-            small: (&t.windows, "minute_retention", s.windows.minute_retention),
-            large: (&t.windows, "hour_retention", s.windows.hour_retention),
-            large_name: "windows.hour_retention",
-            why: "the finer windows go first",
             strict: false,
         },
     ];

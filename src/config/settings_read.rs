@@ -54,7 +54,6 @@ pub fn read(file: &str, text: &str, folder: &Path, env: Environment, errors: &Er
             clickhouse: root.table("clickhouse"),
             batch: root.table("batch"),
             budget: root.table("budget"),
-            windows: root.table("windows"),
             limits: root.table("limits"),
         };
         let settings = Settings {
@@ -64,7 +63,6 @@ pub fn read(file: &str, text: &str, folder: &Path, env: Environment, errors: &Er
             budget: budget(&tables.budget),
             http: http(&root.table("http")),
             shutdown: shutdown(&root.table("shutdown")),
-            windows: windows(&tables.windows),
             identity: identity(&root.table("identity"), folder, &env, errors),
             limits: limits(&tables.limits),
             log: log(&root.table("log")),
@@ -156,7 +154,6 @@ fn clickhouse(table: &Table, env: Environment, errors: &Errors) -> ClickHouse {
         password: env("TSUR_CLICKHOUSE_PASSWORD").map(Secret::new).or(password).unwrap_or_default(),
         connect_timeout: table.duration("connect_timeout", millis(100..=60_000)).unwrap_or(default.connect_timeout),
         request_timeout: table.duration("request_timeout", seconds(1..=600)).unwrap_or(default.request_timeout),
-        retries: table.integer("retries", 0..=20).unwrap_or(default.retries),
         first_backoff: table.duration("first_backoff", millis(10..=30_000)).unwrap_or(default.first_backoff),
     }
 }
@@ -203,14 +200,6 @@ fn http(table: &Table) -> Http {
 
 fn shutdown(table: &Table) -> Shutdown {
     Shutdown { budget: table.duration("budget", seconds(1..=600)).unwrap_or(Shutdown::default().budget) }
-}
-
-fn windows(table: &Table) -> Windows {
-    let (default, days) = (Windows::default(), seconds(86_400..=3660 * 86_400));
-    Windows {
-        minute_retention: table.duration("minute_retention", days.clone()).unwrap_or(default.minute_retention),
-        hour_retention: table.duration("hour_retention", days).unwrap_or(default.hour_retention),
-    }
 }
 
 fn identity(table: &Table, folder: &Path, env: Environment, errors: &Errors) -> Identity {

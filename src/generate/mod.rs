@@ -13,6 +13,7 @@ mod config;
 mod delivery;
 mod dice;
 mod faults;
+mod from_reference;
 mod identifiers;
 mod incident;
 mod json;

@@ -163,7 +163,7 @@ impl Region {
         Ok(region)
     }
 
-    fn check(&self) -> Result<(), RegionError> {
+    pub(super) fn check(&self) -> Result<(), RegionError> {
         let sizes = [
             ("blocks.toml", self.blocks.len()),
             ("topics.toml", self.topics.len()),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -44,4 +44,16 @@ pub fn partition_count(config: &ClientConfig, topic: &str) -> Result<Option<u32>
     let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).map_err(AdminError::Unreachable)?;
     let found = metadata.topics().iter().find(|entry| entry.name() == topic && entry.error().is_none());
     Ok(found.map(|entry| entry.partitions().len() as u32).filter(|count| *count > 0))
+}
+
+/// How long a topic keeps records by their own time, `None` when it keeps them for ever or will not say.
+pub async fn retention(config: &ClientConfig, topic: &str) -> Result<Option<Duration>, AdminError> {
+    let admin: AdminClient<DefaultClientContext> = config.create().map_err(AdminError::Unreachable)?;
+    let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
+    let resources = [ResourceSpecifier::Topic(topic)];
+    let answers = admin.describe_configs(&resources, &options).await.map_err(AdminError::Unreachable)?;
+    let told = answers.into_iter().flatten().next().and_then(|resource| resource.get("retention.ms")?.value.clone());
+    Ok(told
+        .and_then(|millis| millis.parse().ok()) // -1: for ever
+        .map(Duration::from_millis))
 }

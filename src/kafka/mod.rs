@@ -7,3 +7,4 @@ pub mod client;
 pub mod committer;
 pub mod lookup;
 pub mod poll;
+pub mod producer;

@@ -146,7 +146,6 @@ pub fn run(poller: Poller) {
     };
     let result = state.serve();
     prepare_to_close(&state.poller.consumer);
-    let _ = state.poller.consumer.unassign(); // closing; the group notices either way
     let _ = events.send(PollEvent::Ended(result)); // nobody is left to be told otherwise
 }
 

@@ -23,6 +23,8 @@ use crate::model::words::{Decision, EventKind, Field, Law, MessageKind, Priority
 const FUTURE_TOLERANCE: i64 = 86_400;
 /// A case number longer than this is a mistake (bytes).
 const MAX_CASE_ID_BYTES: usize = 256;
+/// So much of a wrong value is shown.
+const MAX_DETAIL_CHARS: usize = 200;
 
 /// Why a record cannot be used, and which column says so.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -31,11 +33,15 @@ pub struct Rejection {
     pub reason: &'static str,
     /// The source's own name of the column; empty when the whole record is unreadable.
     pub column: String,
+    /// What stood there (not yet masked), or what is wrong with an unreadable record. Never the record itself: its other
+    /// columns hold names that no masker of texts knows.
+    pub detail: String,
+    field: Option<Field>,
 }
 
 impl From<DecodeError> for Rejection {
     fn from(error: DecodeError) -> Rejection {
-        Rejection { reason: error.reason(), column: String::new() }
+        Rejection { reason: error.reason(), column: String::new(), detail: error.to_string(), field: None }
     }
 }
 
@@ -151,9 +157,12 @@ impl Mapper {
         texts.place.clear();
         texts.masked = MaskCounts::default();
         (texts.latitude, texts.longitude) = (0.0, 0.0);
-        let Mapper { plan, identity, lookup } = self;
-        json::decode(payload, &plan.columns, slots)?;
+        json::decode(payload, &self.plan.columns, slots)?;
+        self.map_values(slots, received, texts).map_err(|rejection| self.plan.with_detail(rejection, slots))
+    }
 
+    fn map_values(&mut self, slots: &[Value<'_>], received: Time, texts: &mut Texts) -> Result<Facts, Rejection> {
+        let Mapper { plan, identity, lookup } = self;
         let case_id = plan.required_text(slots, Field::CaseId)?;
         if case_id.len() > MAX_CASE_ID_BYTES {
             return Err(plan.reject("bad_value", Field::CaseId));
@@ -281,7 +290,21 @@ impl Plan {
             Some(source) if !source.column.is_empty() => source.column.clone(),
             _ => field.name().to_owned(),
         };
-        Rejection { reason, column }
+        Rejection { reason, column, detail: String::new(), field: Some(field) }
+    }
+
+    /// Adds what stood in the column, unless the column is one that holds people.
+    fn with_detail(&self, mut rejection: Rejection, slots: &[Value<'_>]) -> Rejection {
+        const PEOPLE: [Field; 4] = [Field::AuthorId, Field::Text, Field::AnswerText, Field::Address];
+        if let Some(field) = rejection.field.filter(|field| !PEOPLE.contains(field))
+            && let Some(value) = self.value(slots, field)
+        {
+            rejection.detail = match as_text(value) {
+                Ok(text) => text.chars().take(MAX_DETAIL_CHARS).collect(),
+                Err(found) => found.to_owned(),
+            };
+        }
+        rejection
     }
 
     /// The first value of the field that is not one of the source's ways to say nothing.

@@ -60,16 +60,14 @@ fn route_snapshot(case: &mut Case, is_new: bool, row: &Facts, effects: &mut Vec<
 fn stop_clocks(case: &mut Case, row: &Facts, changed: bool, effects: &mut Vec<Effect>) {
     let ended_at = row.completed_at.unwrap_or(row.at);
     match case.status {
-        Status::Answered | Status::Closed => {
-            if changed || row.completed_at.is_some() {
-                let answered = if changed || case.answered_at.is_none() { Some(ended_at) } else { row.completed_at };
-                if case.answered_at.is_none() {
-                    case.answer_body = case.body;
-                }
-                case.answered_at = answered.or(case.answered_at);
-                case.closed_at = if case.status == Status::Closed { case.answered_at } else { None };
-                answer_first(case, ended_at);
+        Status::Answered | Status::Closed if changed || row.completed_at.is_some() => {
+            let answered = if changed || case.answered_at.is_none() { Some(ended_at) } else { row.completed_at };
+            if case.answered_at.is_none() {
+                case.answer_body = case.body;
             }
+            case.answered_at = answered.or(case.answered_at);
+            case.closed_at = if case.status == Status::Closed { case.answered_at } else { None };
+            answer_first(case, ended_at);
         }
         Status::Interim => answer_first(case, row.at),
         Status::Rejected | Status::Deferred | Status::Duplicate if changed => {

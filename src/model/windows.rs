@@ -3,7 +3,7 @@
 //! from it may be written again; every window at or after the horizon is in memory, every older one is recounted from
 //! the journal by the sink ("cold"); stream time (the newest effect) moves the horizon, the wall clock never does.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
@@ -60,6 +60,9 @@ pub struct Retention {
 }
 
 impl Retention {
+    /// The TTL of the tables (`schemas/clickhouse/0003_windows.sql`) in seconds; both change together, by a migration.
+    pub const OF_TABLES: Retention = Retention { minute: 3 * 86_400, hour: 90 * 86_400 };
+
     /// The oldest instant whose windows of this length are still kept.
     fn oldest(&self, unit: WindowUnit, now: Time) -> u32 {
         match unit {
@@ -78,6 +81,15 @@ pub struct WindowKey {
     pub block: BlockId,
     pub territory: TerritoryId,
     pub body: BodyId,
+}
+
+/// A window behind the horizon whose rows must be recounted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ColdWindow {
+    pub unit: WindowUnit,
+    pub start: u32,
+    /// It got a mark or a reaction, so its satisfaction rows are to be recounted too.
+    pub about_satisfaction: bool,
 }
 
 /// The whole value of one window.
@@ -155,7 +167,10 @@ struct Slot {
 pub struct Windows {
     slots: HashMap<WindowKey, Slot, foldhash::fast::RandomState>,
     dirty: Vec<WindowKey>,
-    cold: BTreeSet<(WindowUnit, u32)>,
+    /// Oldest start among the changed windows, by unit.
+    oldest_dirty: [u32; 3],
+    /// Windows behind the horizon that got an effect; `true` when one about satisfaction.
+    cold: BTreeMap<(WindowUnit, u32), bool>,
     stream_time: Option<Time>,
     swept_hour: u32,
     retention: Retention,
@@ -167,7 +182,8 @@ impl Windows {
         Windows {
             slots: HashMap::default(),
             dirty: Vec::new(),
-            cold: BTreeSet::new(),
+            oldest_dirty: [u32::MAX; 3],
+            cold: BTreeMap::new(),
             stream_time,
             swept_hour: 0,
             retention,
@@ -197,14 +213,15 @@ impl Windows {
                 }
                 let key = WindowKey { unit, start, block: dims.block, territory: dims.territory, body: effect.body };
                 if start < Windows::horizon_start(unit, self.stream_time) && !self.slots.contains_key(&key) {
-                    self.cold.insert((unit, start));
+                    let about_satisfaction = matches!(effect.kind, EffectKind::Rated | EffectKind::Reacted);
+                    self.note_cold(ColdWindow { unit, start, about_satisfaction });
                     continue;
                 }
                 let slot = self.slots.entry(key).or_insert(Slot { value: WindowValue::default(), is_dirty: false });
                 slot.value.add(effect);
                 if !slot.is_dirty {
                     slot.is_dirty = true;
-                    self.dirty.push(key);
+                    self.note_dirty(key);
                 }
             }
         }
@@ -216,17 +233,31 @@ impl Windows {
         }
     }
 
+    fn note_dirty(&mut self, key: WindowKey) {
+        self.dirty.push(key);
+        let oldest = &mut self.oldest_dirty[key.unit as usize - 1];
+        *oldest = key.start.min(*oldest);
+    }
+
     /// Puts back a window that the journal was asked for; it is written again, because nobody knows whether it was.
     pub fn restore(&mut self, key: WindowKey, value: WindowValue) {
         let known = self.slots.insert(key, Slot { value, is_dirty: true });
         if known.is_none_or(|slot| !slot.is_dirty) {
-            self.dirty.push(key);
+            self.note_dirty(key);
         }
     }
 
     /// Number of windows that wait to be written.
     pub fn dirty_len(&self) -> usize {
         self.dirty.len()
+    }
+
+    /// A changed window has fallen behind the horizon. It must be written with the batch that moved the horizon: a later
+    /// owner, who restores from the horizon on, would never see it.
+    pub fn must_be_written_now(&self) -> bool {
+        let behind =
+            |unit: WindowUnit| self.oldest_dirty[unit as usize - 1] < Windows::horizon_start(unit, self.stream_time);
+        WindowUnit::ALL.into_iter().any(behind)
     }
 
     /// Number of windows in memory.
@@ -238,14 +269,26 @@ impl Windows {
         self.slots.is_empty()
     }
 
+    /// Remembers a window that must be recounted from the journal.
+    pub fn note_cold(&mut self, window: ColdWindow) {
+        *self.cold.entry((window.unit, window.start)).or_default() |= window.about_satisfaction;
+    }
+
+    /// Number of windows that wait for a recount.
+    pub fn cold_len(&self) -> usize {
+        self.cold.len()
+    }
+
     /// Windows before the horizon that got an effect and must be recounted from the journal.
-    pub fn take_cold(&mut self) -> Vec<(WindowUnit, u32)> {
-        std::mem::take(&mut self.cold).into_iter().collect()
+    pub fn take_cold(&mut self) -> Vec<ColdWindow> {
+        let cold = std::mem::take(&mut self.cold).into_iter();
+        cold.map(|((unit, start), about_satisfaction)| ColdWindow { unit, start, about_satisfaction }).collect()
     }
 
     /// The changed windows, each with its whole value, in a fixed order; windows behind the horizon leave memory.
     pub fn take_dirty(&mut self) -> Vec<(WindowKey, WindowValue)> {
         let mut keys = std::mem::take(&mut self.dirty);
+        self.oldest_dirty = [u32::MAX; 3];
         keys.sort_unstable();
         let mut changed = Vec::with_capacity(keys.len());
         for key in keys {

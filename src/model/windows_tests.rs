@@ -46,7 +46,8 @@ fn an_effect_behind_the_horizon_asks_for_a_recount_instead_of_starting_from_zero
     let mut windows = Windows::new(KEEP, None);
     count(&mut windows, &[effect(EffectKind::Registered, NOON, 1, 0)]);
     count(&mut windows, &[effect(EffectKind::Registered, NOON - 5 * 3600, 1, 0)]);
-    assert_eq!(windows.take_cold(), vec![(WindowUnit::Minute, (NOON - 5 * 3600) as u32)]);
+    let expected = ColdWindow { unit: WindowUnit::Minute, start: (NOON - 5 * 3600) as u32, about_satisfaction: false };
+    assert_eq!(windows.take_cold(), vec![expected]);
 }
 
 #[test]
@@ -55,4 +56,15 @@ fn a_date_in_the_far_future_does_not_push_real_windows_out() {
     count(&mut windows, &[effect(EffectKind::Registered, NOON + 400 * 86_400, 1, 0)]);
     count(&mut windows, &[effect(EffectKind::Registered, NOON, 1, 0)]);
     assert!(windows.take_cold().is_empty());
+}
+
+#[test]
+fn a_changed_window_must_be_written_before_the_horizon_passes_it_for_good() {
+    let mut windows = Windows::new(KEEP, None);
+    count(&mut windows, &[effect(EffectKind::Registered, NOON - 5 * 86_400, 1, 0)]);
+    assert!(!windows.must_be_written_now());
+    count(&mut windows, &[effect(EffectKind::Registered, NOON, 1, 0)]);
+    assert!(windows.must_be_written_now(), "the hour of five days ago is behind the horizon now");
+    windows.take_dirty();
+    assert!(!windows.must_be_written_now());
 }

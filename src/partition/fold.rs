@@ -21,9 +21,6 @@ use crate::model::words::Outcome;
 use crate::partition::ports::{BacklogRow, JournalFold, StreamId};
 use crate::sink::journal::{Fate, JournalBlock, Position, Told};
 
-/// Bytes of a rejected record that are kept, masked, for whoever sent it.
-const EXCERPT_BYTES: usize = 300;
-
 /// What bounds a batch.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchLimits {
@@ -54,11 +51,38 @@ pub struct Tally {
     pub rejects_in_a_row: u32,
 }
 
+/// The share of rejects among the latest records.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Recent {
+    records: u32,
+    rejected: u32,
+}
+
+/// Records the share is told of; halved when reached, so that the past fades.
+const RECENT_RECORDS: u32 = 10_000;
+
+impl Recent {
+    fn note(&mut self, is_reject: bool) {
+        if self.records == RECENT_RECORDS {
+            self.records /= 2;
+            self.rejected /= 2;
+        }
+        self.records += 1;
+        self.rejected += u32::from(is_reject);
+    }
+
+    /// `None` while there are too few records to tell.
+    pub fn reject_share(&self) -> Option<f64> {
+        (self.records >= RECENT_RECORDS / 2).then(|| f64::from(self.rejected) / f64::from(self.records))
+    }
+}
+
 /// State and rules of one partition.
 pub struct Fold<R> {
     pub cases: CaseStore,
     pub windows: Windows,
     pub tally: Tally,
+    pub recent: Recent,
     journal: JournalBlock,
     mapper: Mapper,
     rules: Arc<R>,
@@ -82,6 +106,7 @@ impl<R: DeadlineRules> Fold<R> {
             cases: CaseStore::default(),
             windows: Windows::new(retention, None),
             tally: Tally::default(),
+            recent: Recent::default(),
             journal: JournalBlock::new(stream, names),
             mapper,
             rules,
@@ -145,21 +170,22 @@ impl<R: DeadlineRules> Fold<R> {
     fn record<'a>(&mut self, record: RecordAt, payload: &'a [u8], slots: &mut Vec<Value<'a>>, now: Time) -> bool {
         let position = Position { offset: record.offset, item: 0, items: 1, kafka_time: record.time.max(0) };
         if record.is_tombstone {
-            self.account(position, Outcome::Ignored, "tombstone", "", payload);
+            self.account(position, Outcome::Ignored, "tombstone", "", "");
             return true;
         }
         if payload.len() > self.limits.max_record_bytes {
-            self.account(position, Outcome::Rejected, "too_large", "", payload);
+            let size = format!("{} bytes, limits.max_record_bytes is {}", payload.len(), self.limits.max_record_bytes);
+            self.account(position, Outcome::Rejected, "too_large", "", &size);
             return true;
         }
         let Some(received) = Time::from_unix_millis(record.time) else {
-            self.account(position, Outcome::Rejected, "no_timestamp", "", payload);
+            self.account(position, Outcome::Rejected, "no_timestamp", "", "the record has no time of Kafka");
             return true;
         };
         match self.mapper.map(payload, received, slots, &mut self.texts) {
             Ok(facts) => self.apply(position, &facts, now),
-            Err(Rejection { reason, column }) => {
-                self.account(position, Outcome::Rejected, reason, &column, payload);
+            Err(Rejection { reason, column, detail, .. }) => {
+                self.account(position, Outcome::Rejected, reason, &column, &detail);
                 true
             }
         }
@@ -189,6 +215,7 @@ impl<R: DeadlineRules> Fold<R> {
             Outcome::Ignored | Outcome::Rejected => self.tally.ignored += 1,
         }
         self.tally.rejects_in_a_row = 0;
+        self.recent.note(false);
         list_masked(self.texts.masked, &mut self.masked);
         let told = Told {
             event: Some(verdict.event),
@@ -209,13 +236,13 @@ impl<R: DeadlineRules> Fold<R> {
     }
 
     /// A row for a record that reached no case.
-    fn account(&mut self, position: Position, outcome: Outcome, reason: &'static str, field: &str, payload: &[u8]) {
+    fn account(&mut self, position: Position, outcome: Outcome, reason: &'static str, field: &str, detail: &str) {
         self.excerpt.clear();
         if outcome == Outcome::Rejected {
-            let beginning = String::from_utf8_lossy(&payload[..payload.len().min(EXCERPT_BYTES)]);
-            mask_into(&beginning, &mut self.excerpt);
+            mask_into(detail, &mut self.excerpt);
             self.tally.rejected += 1;
             self.tally.rejects_in_a_row += 1;
+            self.recent.note(true);
         } else {
             self.tally.ignored += 1;
         }

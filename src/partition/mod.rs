@@ -6,6 +6,7 @@ pub mod fold;
 pub mod ports;
 pub mod recovery;
 pub mod restore;
+mod sealing;
 mod start;
 pub mod status;
 pub mod worker;

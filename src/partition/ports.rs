@@ -13,7 +13,7 @@ use crate::model::case::Case;
 use crate::model::effects::{Dimensions, Effect};
 use crate::model::ids::{CaseKey, Offset, OffsetRange, Partition};
 use crate::model::time::Time;
-use crate::model::windows::{WindowKey, WindowUnit, WindowValue};
+use crate::model::windows::{ColdWindow, WindowKey, WindowUnit, WindowValue};
 
 /// One partition of one source.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -100,7 +100,7 @@ pub struct ProjectionRows {
     /// Minute (seconds since the epoch) and its open work.
     pub backlog: Vec<BacklogRow>,
     /// Windows that must be recounted from the journal.
-    pub cold: Vec<(WindowUnit, u32)>,
+    pub cold: Vec<ColdWindow>,
 }
 
 impl ProjectionRows {
@@ -160,6 +160,14 @@ pub trait Sink: Send + Sync + 'static {
         below: Offset,
         horizons: [(WindowUnit, u32); 3],
     ) -> impl Future<Output = Result<Vec<(WindowKey, WindowValue)>, SinkError>> + Send;
+    /// Windows behind the horizon that rows sealed shortly before the offset touched: their recount may still have been
+    /// owed when the last owner died.
+    fn recently_cold(
+        &self,
+        stream: &StreamId,
+        below: Offset,
+        horizons: [(WindowUnit, u32); 3],
+    ) -> impl Future<Output = Result<Vec<ColdWindow>, SinkError>> + Send;
     /// The applied rows of the range in the order of the log.
     fn applied_rows(
         &self,

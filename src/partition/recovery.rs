@@ -52,7 +52,8 @@ pub enum Refusal {
     Gap { journal_end: Offset, committed: Offset },
     #[error(
         "the committed offset is gone (expired, or another group), but the journal ends at {journal_end}. Either start with \
-         --resume-from-journal to go on at {journal_end}, or raise stream_epoch in the pipeline file if the topic was recreated"
+         --resume-from-journal to go on at {journal_end}; or, if the topic was recreated, publish to a topic of another name and set it \
+         as kafka_topic in the pipeline file: the journal tells records by topic, partition and offset"
     )]
     CommittedExpired { journal_end: Offset },
     #[error(
@@ -61,8 +62,9 @@ pub enum Refusal {
     )]
     RetentionAteRange { wanted: Offset, low: Offset },
     #[error(
-        "kafka ends at {high}, before {wanted}: the topic was recreated or truncated. Either restore it, or raise stream_epoch in the \
-         pipeline file and use a new consumer group"
+        "kafka ends at {high}, before {wanted}: the topic was recreated or truncated. Either restore it, or \
+         publish to a topic of another name and set it as kafka_topic in the pipeline file: the journal tells records by topic, \
+         partition and offset"
     )]
     LogTruncated { wanted: Offset, high: Offset },
     #[error(

@@ -39,5 +39,8 @@ pub async fn restore<R: DeadlineRules>(
     for (key, value) in sink.restore_windows(stream, below, horizons).await? {
         fold.windows.restore(key, value);
     }
+    for window in sink.recently_cold(stream, below, horizons).await? {
+        fold.windows.note_cold(window);
+    }
     Ok(())
 }

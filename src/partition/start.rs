@@ -12,10 +12,11 @@ use crate::kafka::chunk::Chunk;
 use crate::kafka::poll::Command;
 use crate::model::apply::DeadlineRules;
 use crate::model::ids::Offset;
+use crate::model::time::Time;
 use crate::partition::batch::{Intent, Written, resume};
 use crate::partition::flight::{FlightError, pause};
 use crate::partition::fold::Progress;
-use crate::partition::ports::{OffsetLog, Sink, SinkError, StreamId};
+use crate::partition::ports::{CommitError, JournalFold, OffsetLog, ProjectionRows, Sink, SinkError, StreamId};
 use crate::partition::recovery::{Action, decide};
 use crate::partition::restore::restore;
 use crate::partition::status::Phase;
@@ -36,18 +37,37 @@ where
         match action {
             Action::Run { from } => {
                 self.restore_below(from).await?;
+                self.remember_start(from).await?;
                 Ok(from)
             }
             Action::RunAfterGap { gap } => {
                 warn!(partition = %self.a.stream, %gap, "the range is accepted as lost");
                 self.patiently(|sink, stream| async move { sink.accept_gap(&stream, gap).await }).await?;
                 self.restore_below(gap.end).await?;
+                self.remember_start(gap.end).await?;
                 Ok(gap.end)
             }
             Action::Replay { intent } => {
                 self.restore_below(intent.range.begin).await?;
                 self.replay(intent).await?;
                 Ok(intent.range.end)
+            }
+        }
+    }
+
+    /// An operator's consent is used up once: where the partition goes on is committed, even if no record ever comes.
+    async fn remember_start(&mut self, from: Offset) -> Result<(), WorkerEnd> {
+        let committed = self.a.log_view.committed.as_ref().map(|(offset, _)| *offset);
+        let consented = self.a.consent.resume_from_journal || self.a.consent.accept_gap;
+        if !consented || committed == Some(from) {
+            return Ok(());
+        }
+        match self.log.commit(&self.a.stream, from, "").await {
+            Ok(()) => Ok(()),
+            Err(CommitError::Fenced(problem)) => Err(WorkerEnd::Fenced(problem)),
+            Err(problem) => {
+                warn!(partition = %self.a.stream, %problem, "the start was not committed; the first batch will");
+                Ok(())
             }
         }
     }
@@ -75,18 +95,31 @@ where
         info!(partition = %self.a.stream, %range, there, "an open intent is finished first");
         let written = if there > 0 {
             let rows = self.patiently(|sink, stream| async move { sink.applied_rows(&stream, range).await }).await?;
-            let now = wall_clock();
-            for row in &rows {
-                self.fold.fold_row(row, now);
-            }
+            self.fold_rows(&rows, intent);
             resume(intent).found_in_journal()
         } else {
             self.write_again(intent).await?
         };
+        // a window that this range pushed behind the horizon is not restored by the next owner, so it is written before
+        // the range is finished (found by killing a process between the two)
+        let projections = ProjectionRows {
+            cold: self.fold.windows.take_cold(),
+            windows: self.fold.windows.take_dirty(),
+            backlog: Vec::new(),
+        };
+        let rows = &projections;
+        self.patiently(|sink, stream| async move { sink.write_projections(&stream, rows, range.end).await }).await?;
         if let Err(problem) = written.finish(&self.log, &self.a.stream).await {
             warn!(partition = %self.a.stream, %problem, "the replayed batch was not finished; the next begin will");
         }
         Ok(())
+    }
+
+    fn fold_rows(&mut self, rows: &[JournalFold], intent: Intent) {
+        let now = tick_of(intent);
+        for row in rows {
+            self.fold.fold_row(row, now);
+        }
     }
 
     /// Reads exactly the range again and writes it as one batch with the same token.
@@ -123,7 +156,8 @@ where
             && latest.iter().all(|(key, case)| self.fold.case(*key) == Some(case));
         if !agrees {
             warn!(partition = %self.a.stream, %range, "the journal has other rows than this process computed; it is folded instead");
-            self.restore_below(range.end).await?;
+            self.restore_below(range.begin).await?;
+            self.fold_rows(&rows, intent);
         }
         Ok(written)
     }
@@ -132,7 +166,7 @@ where
         let wanted = intent.range.begin.0..intent.range.end.0;
         let mut first = 0;
         loop {
-            match self.fold.process(chunk, first, wanted.clone(), wall_clock()) {
+            match self.fold.process(chunk, first, wanted.clone(), tick_of(intent)) {
                 Progress::Done => return Ok(()),
                 Progress::Full(index) => first = index, // cannot be: the limits are lifted
                 Progress::NeedsCases(index) => {
@@ -191,4 +225,9 @@ where
             }
         }
     }
+}
+
+/// The logical "now" of a batch, the same whenever it is folded.
+fn tick_of(intent: Intent) -> Time {
+    Time::from_unix_millis(intent.tick).unwrap_or(Time::EARLIEST)
 }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant, SystemTime};
 
-use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -18,23 +17,16 @@ use tracing::{error, info, warn};
 use crate::kafka::chunk::Chunk;
 use crate::kafka::poll::Command;
 use crate::model::apply::DeadlineRules;
-use crate::model::ids::{AssignmentEpoch, Offset, OffsetRange, RulesVersion, StreamEpoch};
+use crate::model::ids::{AssignmentEpoch, Offset, RulesVersion, StreamEpoch};
 use crate::model::time::Time;
 use crate::model::windows::Retention;
-use crate::partition::batch::{Intent, Written};
-use crate::partition::flight::{Backoff, Cargo, Crew, FlightError, Stop};
+use crate::partition::batch::Written;
+use crate::partition::flight::{Backoff, FlightError, Stop};
 use crate::partition::fold::{Fold, Progress, Tally};
-use crate::partition::ports::{OffsetLog, ProjectionRows, Sink, StreamId};
+use crate::partition::ports::{OffsetLog, Sink, StreamId};
 use crate::partition::recovery::{Consent, LogView};
 use crate::partition::status::{PartitionStatus, Phase};
-use crate::telemetry::metrics;
 
-/// Windows that changed are written at most this often, so that a fast drain sums them up first.
-const WINDOWS_EVERY: Duration = Duration::from_secs(2);
-/// More changed windows than this are written at once.
-const WINDOWS_AT_MOST: usize = 20_000;
-/// How long a written batch may wait for the next begin to finish it.
-const FINISH_AFTER: Duration = Duration::from_secs(1);
 /// How often an idle partition looks at the clock.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -44,7 +36,10 @@ pub struct Timing {
     pub max_age: Duration,
     /// For a partition that gets only a few records.
     pub idle_age: Duration,
+    /// So many rejects in a row stop the partition; 0 never does.
     pub max_consecutive_rejects: u32,
+    /// So large a share of rejects among the last records stops the partition; 1.0 never does.
+    pub max_reject_ratio: f64,
 }
 
 /// What a worker is given.
@@ -74,14 +69,14 @@ pub enum WorkerEnd {
 }
 
 /// The batch in flight.
-struct InFlight {
-    handle: JoinHandle<Result<Option<Written>, FlightError>>,
-    records: usize,
-    bytes: usize,
-    tally: Tally,
-    since: Instant,
-    is_batch: bool,
-    end: Offset,
+pub(super) struct InFlight {
+    pub(super) handle: JoinHandle<Result<Option<Written>, FlightError>>,
+    pub(super) records: usize,
+    pub(super) bytes: usize,
+    pub(super) tally: Tally,
+    pub(super) since: Instant,
+    pub(super) is_batch: bool,
+    pub(super) end: Offset,
 }
 
 type SlotWait = Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>> + Send>>;
@@ -101,16 +96,17 @@ pub struct Worker<R, L, S> {
     /// Offset after the last record that is accounted, in flight or in the batch being filled.
     pub(super) next: Offset,
     /// Begin of the batch being filled.
-    begin: Offset,
-    pending: VecDeque<(Chunk, usize)>,
+    pub(super) begin: Offset,
+    pub(super) pending: VecDeque<(Chunk, usize)>,
     /// Room that the batch being filled holds in the budget.
-    held: (usize, usize),
-    oldest: Option<Instant>,
-    flight: Option<InFlight>,
-    written: Option<(Written, Instant)>,
-    windows_at: Instant,
-    backlog_minute: u32,
-    batch_minute: u32,
+    pub(super) held: (usize, usize),
+    pub(super) oldest: Option<Instant>,
+    pub(super) flight: Option<InFlight>,
+    pub(super) written: Option<(Written, Instant)>,
+    pub(super) windows_at: Instant,
+    pub(super) recount_at: Instant,
+    pub(super) backlog_minute: u32,
+    pub(super) batch_minute: u32,
 }
 
 impl<R, L, S> Worker<R, L, S>
@@ -150,6 +146,7 @@ where
             flight: None,
             written: None,
             windows_at: Instant::now(),
+            recount_at: Instant::now(),
             backlog_minute: 0,
             batch_minute: 0,
         }
@@ -251,15 +248,7 @@ where
                 let last = chunk.record(stopped_at - 1).0.offset.next();
                 self.next = self.next.max(last);
             }
-            if self.fold.tally.rejects_in_a_row >= self.a.timing.max_consecutive_rejects
-                && self.a.timing.max_consecutive_rejects > 0
-            {
-                return Err(WorkerEnd::Stopped(format!(
-                    "{} records in a row were rejected, the last before offset {}: this is a broken pipeline or sender, not a \
-                     broken record. See v_dead_letters; correct the pipeline file or the sender, or raise limits.max_consecutive_rejects",
-                    self.fold.tally.rejects_in_a_row, self.next
-                )));
-            }
+            self.watch_rejects()?;
             match progress {
                 Progress::Done => self.hold(&chunk),
                 Progress::Full(index) => {
@@ -289,6 +278,28 @@ where
         Ok(())
     }
 
+    /// A flood of rejects is a broken pipeline file or sender: going on would empty the topic into dead letters.
+    fn watch_rejects(&mut self) -> Result<(), WorkerEnd> {
+        let timing = self.a.timing;
+        let run = self.fold.tally.rejects_in_a_row;
+        let in_a_row = timing.max_consecutive_rejects > 0 && run >= timing.max_consecutive_rejects;
+        let share = self.fold.recent.reject_share();
+        let too_many = timing.max_reject_ratio < 1.0 && share.is_some_and(|share| share > timing.max_reject_ratio);
+        if !in_a_row && !too_many {
+            return Ok(());
+        }
+        let what = if in_a_row {
+            format!("{run} records in a row were rejected")
+        } else {
+            format!("{:.0} % of the last records were rejected", 100.0 * share.unwrap_or_default())
+        };
+        Err(WorkerEnd::Stopped(format!(
+            "{what}, the last before offset {}: that is a broken pipeline file or sender, not a broken record. See \
+             v_dead_letters, correct the one or the other, or raise limits.max_consecutive_rejects or limits.max_reject_ratio",
+            self.next
+        )))
+    }
+
     /// Records read beyond a replayed range wait for the running phase.
     pub(super) fn keep_rest(&mut self, chunk: Chunk) {
         self.pending.push_back((chunk, 0)); // what lies before `next` is passed over
@@ -305,202 +316,9 @@ where
         self.held.0 += chunk.len();
         self.held.1 += chunk.bytes();
     }
-
-    fn is_due(&self) -> bool {
-        if self.flight.is_some() || self.fold.rows() == 0 {
-            return false;
-        }
-        let age = self.oldest.map_or(Duration::ZERO, |oldest| oldest.elapsed());
-        age >= self.a.timing.max_age || self.fold.is_full()
-    }
-
-    /// Seals what is filled and sends it off.
-    fn seal(&mut self, slot: Option<OwnedSemaphorePermit>) -> Result<(), WorkerEnd> {
-        let Some(slot) = slot else { return Err(WorkerEnd::Drained) }; // the slots are closed: the process ends
-        if self.flight.is_some() || self.fold.rows() == 0 {
-            return Ok(());
-        }
-        let tick = unix_millis();
-        let range = OffsetRange { begin: self.begin, end: self.next };
-        let intent = Intent { range, epoch: self.a.stream_epoch, rules: self.a.rules, tick };
-        let rows = self.fold.rows();
-        let block = Bytes::from(self.fold.seal(tick, self.a.rules));
-        let minute = minute_of(tick);
-        let projections = self.projections(minute, minute > self.batch_minute);
-        self.batch_minute = self.batch_minute.max(minute);
-        metrics::sealed(&self.a.stream.topic, rows, block.len());
-        self.written = None; // its end is this begin
-        let cargo = Cargo { batch: Some((intent, block)), projections, below: range.end };
-        let (records, bytes) = std::mem::take(&mut self.held);
-        let tally = self.fold.take_tally();
-        self.launch(cargo, Some(slot), records, bytes, tally, true);
-        self.begin = range.end;
-        self.oldest = None;
-        Ok(())
-    }
-
-    /// Changed windows, if their time has come, and the open work of a minute in which this is the first batch.
-    fn projections(&mut self, minute: u32, with_backlog: bool) -> ProjectionRows {
-        let mut rows = ProjectionRows { cold: self.fold.windows.take_cold(), ..ProjectionRows::default() };
-        let dirty = self.fold.windows.dirty_len();
-        if dirty > 0 && (self.windows_at.elapsed() >= WINDOWS_EVERY || dirty >= WINDOWS_AT_MOST) {
-            self.windows_at = Instant::now();
-            rows.windows = self.fold.windows.take_dirty();
-        }
-        if with_backlog && let Some(start) = Time::from_unix_seconds(i64::from(minute) * 60) {
-            self.backlog_minute = self.backlog_minute.max(minute);
-            rows.backlog = self.fold.backlog(start);
-        }
-        rows
-    }
-
-    fn launch(
-        &mut self,
-        cargo: Cargo,
-        slot: Option<OwnedSemaphorePermit>,
-        records: usize,
-        bytes: usize,
-        tally: Tally,
-        is_batch: bool,
-    ) {
-        let end = cargo.below;
-        let crew = self.crew();
-        let handle = tokio::spawn(crew.fly(cargo, slot));
-        self.flight = Some(InFlight { handle, records, bytes, tally, since: Instant::now(), is_batch, end });
-    }
-
-    pub(super) fn crew(&self) -> Crew<L, S> {
-        Crew {
-            stream: self.a.stream.clone(),
-            log: self.log.clone(),
-            sink: self.sink.clone(),
-            backoff: self.a.backoff,
-            stop: self.stop.clone(),
-            trouble: self.trouble.clone(),
-        }
-    }
-
-    fn landed(
-        &mut self,
-        result: Result<Result<Option<Written>, FlightError>, tokio::task::JoinError>,
-    ) -> Result<(), WorkerEnd> {
-        let Some(flight) = self.flight.take() else { return Ok(()) };
-        match result {
-            Ok(Ok(written)) => {
-                self.written = written.map(|written| (written, Instant::now()));
-                if flight.is_batch {
-                    metrics::landed(&self.a.stream.topic, flight.tally, flight.since.elapsed());
-                    let _ = self.commands.send(Command::Refund {
-                        epoch: self.a.epoch,
-                        records: flight.records,
-                        bytes: flight.bytes,
-                    });
-                }
-                self.report(&flight);
-                Ok(())
-            }
-            Ok(Err(FlightError::Fenced(problem))) => Err(WorkerEnd::Fenced(problem)),
-            Ok(Err(FlightError::OutOfTime)) => Err(WorkerEnd::Drained),
-            Ok(Err(FlightError::Refused(problem))) => Err(WorkerEnd::Failed(problem)),
-            Err(join) => Err(WorkerEnd::Failed(format!("the flight of a batch panicked: {join}"))),
-        }
-    }
-
-    fn report(&self, flight: &InFlight) {
-        self.status.send_modify(|status| {
-            status.written = flight.end;
-            status.position = self.next;
-            status.cases = self.fold.cases.len();
-            status.evicted = self.fold.cases.evicted_len();
-            status.windows = self.fold.windows.len();
-            status.stream_time = self.fold.windows.stream_time();
-            if flight.is_batch {
-                status.batches += 1;
-                status.rows.applied += flight.tally.applied;
-                status.rows.duplicate += flight.tally.duplicate;
-                status.rows.rejected += flight.tally.rejected;
-                status.rows.ignored += flight.tally.ignored;
-                status.last_flight = flight.since.elapsed();
-            }
-        });
-    }
-
-    /// What an idle partition owes: windows, the backlog of a minute without a batch, the finish of the last batch.
-    async fn keep_up(&mut self) -> Result<(), WorkerEnd> {
-        let trouble = self.trouble.borrow().clone();
-        let is_settled = self.is_settled();
-        self.status.send_modify(|status| {
-            status.trouble = trouble;
-            status.is_settled = is_settled;
-            status.position = self.next;
-            status.filling = self.fold.rows();
-        });
-        if self.flight.is_some() || self.fold.rows() > 0 {
-            return Ok(()); // rows that are not sealed yet must not show in a projection
-        }
-        // the minute before is over: if it had no batch, its backlog is what the partition had then
-        let last_whole = minute_of(unix_millis()).saturating_sub(1);
-        let owes_backlog = last_whole > self.backlog_minute.max(self.batch_minute);
-        let owes_windows = self.fold.windows.dirty_len() > 0 && self.windows_at.elapsed() >= WINDOWS_EVERY;
-        if owes_backlog || owes_windows {
-            let projections = self.projections(last_whole, owes_backlog);
-            let cargo = Cargo { batch: None, projections, below: self.begin };
-            self.launch(cargo, None, 0, 0, Tally::default(), false);
-            let stays = crate::partition::restore::ENDED_STAYS_SECONDS;
-            if owes_backlog {
-                self.fold.cases.evict_ended(wall_clock().plus_seconds(-stays));
-            }
-            return Ok(());
-        }
-        if self.written.as_ref().is_some_and(|(_, since)| since.elapsed() >= FINISH_AFTER) {
-            self.finish().await;
-        }
-        Ok(())
-    }
-
-    /// Nothing read is unwritten, nothing written is unfinished.
-    fn is_settled(&self) -> bool {
-        self.flight.is_none()
-            && self.fold.rows() == 0
-            && self.pending.is_empty()
-            && self.written.is_none()
-            && self.fold.windows.dirty_len() == 0
-    }
-
-    async fn finish(&mut self) {
-        if let Some((written, _)) = self.written.take()
-            && let Err(problem) = written.finish(&self.log, &self.a.stream).await
-        {
-            // the rows are there; the next owner finds the intent and sees that they are
-            warn!(partition = %self.a.stream, %problem, "the end of the last batch was not committed");
-        }
-    }
-
-    /// Lets the batch in flight land within the time, then hands the partition back.
-    async fn drain(&mut self, deadline: Instant) -> WorkerEnd {
-        self.status.send_modify(|status| status.phase = Phase::Draining);
-        if self.flight.is_some() {
-            let landed = landing(&mut self.flight);
-            match tokio::time::timeout_at(tokio::time::Instant::from_std(deadline), landed).await {
-                Ok(result) => {
-                    if let Err(end) = self.landed(result) {
-                        return end;
-                    }
-                }
-                Err(_) => {
-                    warn!(partition = %self.a.stream, "the batch in flight is left to the next owner");
-                    return WorkerEnd::Drained;
-                }
-            }
-        }
-        if deadline > Instant::now() {
-            self.finish().await;
-        }
-        WorkerEnd::Drained
-    }
 }
 
-async fn landing(
+pub(super) async fn landing(
     flight: &mut Option<InFlight>,
 ) -> Result<Result<Option<Written>, FlightError>, tokio::task::JoinError> {
     match flight {
@@ -523,8 +341,4 @@ pub(super) fn unix_millis() -> i64 {
 
 pub(super) fn wall_clock() -> Time {
     Time::from_unix_millis(unix_millis()).unwrap_or(Time::EARLIEST)
-}
-
-fn minute_of(tick: i64) -> u32 {
-    (tick / 60_000) as u32
 }

@@ -1,6 +1,6 @@
 //! Rows of a CSV table as JSON objects: `;`, `,` or tab, UTF-8 or windows-1251, quoted cells with line ends, a header.
-//! Owner: `TableReader`. Invariants: all cells are texts under the names of the header in its order; a row has as many
-//! cells as the header or is refused; memory is bounded by the longest row allowed, even when a quote is never closed.
+//! Owner: `TableReader`. Invariants: all cells are texts under the names of the header in its order, but for the columns
+//! that the pipeline drops; a row has as many cells as the header or is refused; memory is bounded by the longest row allowed, even when a quote is never closed.
 
 use std::io::{self, Cursor, Read};
 
@@ -16,12 +16,12 @@ const HEAD_BYTES: u64 = 256 * 1024;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 pub struct CsvRows {
-    source: Source,
+    pub(super) source: Source,
     reader: csv::Reader<Limited>,
     encoding: Encoding,
     header: Vec<String>,
-    /// `"name":` of each column, escaped once.
-    prefixes: Vec<Vec<u8>>,
+    /// `"name":` of each column, escaped once; `None` where the column is left out.
+    prefixes: Vec<Option<Vec<u8>>>,
     keys: Vec<usize>,
     cells: ByteRecord,
     ended: bool,
@@ -108,7 +108,7 @@ impl CsvRows {
             let mut prefix = Vec::new();
             push_json_text(&mut prefix, name);
             prefix.push(b':');
-            self.prefixes.push(prefix);
+            self.prefixes.push((!self.source.drop.contains(name)).then_some(prefix));
         }
         self.keys =
             self.source.key_columns.iter().filter_map(|key| self.header.iter().position(|name| name == key)).collect();
@@ -210,9 +210,11 @@ impl CsvRows {
             let cell = if index + 1 == self.cells.len() { without_cr(cell) } else { cell };
             let text = decode(self.encoding, cell).ok_or_else(|| not_utf8(&self.source, line))?;
             is_header &= text.trim() == self.header[index];
-            row.payload.push(if index == 0 { b'{' } else { b',' });
-            row.payload.extend_from_slice(&self.prefixes[index]);
-            push_json_text(&mut row.payload, &text);
+            if let Some(prefix) = &self.prefixes[index] {
+                row.payload.push(if row.payload.is_empty() { b'{' } else { b',' });
+                row.payload.extend_from_slice(prefix);
+                push_json_text(&mut row.payload, &text);
+            }
         }
         row.payload.push(b'}');
         if is_header {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Row, RowError, Source};
 
 pub struct JsonRows {
-    source: Source,
+    pub(super) source: Source,
     input: BufReader<Box<dyn Read + Send>>,
     line: u64,
     bytes: u64,
@@ -52,7 +52,7 @@ impl JsonRows {
     fn fill(&self, row: &mut Row, text: &[u8]) -> Result<(), RowError> {
         row.key.clear();
         row.payload.clear();
-        let value: Value = serde_json::from_slice(text).map_err(|error| {
+        let mut value: Value = serde_json::from_slice(text).map_err(|error| {
             let problem = format!("is not JSON (column {})", error.column());
             self.source.error(self.line, problem, "each line must be one JSON object in UTF-8")
         })?;
@@ -68,7 +68,17 @@ impl JsonRows {
             self.source.is_key(&text).then_some(text)
         });
         row.key.extend_from_slice(key.ok_or_else(|| self.source.no_key(self.line))?.as_bytes());
-        row.payload.extend_from_slice(text);
+        let mut dropped = false;
+        for path in &self.source.drop {
+            dropped |= remove(&mut value, path);
+        }
+        if dropped {
+            // writing into a Vec cannot fail
+            let written = serde_json::to_writer(&mut row.payload, &value);
+            debug_assert!(written.is_ok());
+        } else {
+            row.payload.extend_from_slice(text);
+        }
         Ok(())
     }
 
@@ -113,4 +123,14 @@ fn lookup<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
     }
     let (outer, inner) = path.split_once('.')?;
     lookup(value.get(outer)?, inner)
+}
+
+/// Takes out what `lookup` would find.
+fn remove(value: &mut Value, path: &str) -> bool {
+    let Some(object) = value.as_object_mut() else { return false };
+    if object.remove(path).is_some() {
+        return true;
+    }
+    let Some((outer, inner)) = path.split_once('.') else { return false };
+    object.get_mut(outer).is_some_and(|value| remove(value, inner))
 }

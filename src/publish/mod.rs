@@ -61,7 +61,13 @@ enum Rows {
 
 impl TableReader {
     /// `max_record_bytes` is the limit the pipeline itself has: a longer row would be rejected there.
-    pub fn open(path: &Path, pipeline: &Pipeline, max_record_bytes: usize) -> Result<TableReader, RowError> {
+    /// The kind follows from the name where it is not given.
+    pub fn open(
+        path: &Path,
+        kind: Option<FileKind>,
+        pipeline: &Pipeline,
+        max_record_bytes: usize,
+    ) -> Result<TableReader, RowError> {
         let name = path.display().to_string();
         let refuse = |problem: String, remedy: &str| RowError {
             file: name.clone(),
@@ -69,8 +75,11 @@ impl TableReader {
             problem,
             remedy: remedy.to_owned(),
         };
-        let kind = FileKind::of(path).ok_or_else(|| {
-            refuse("the kind of this file is not known".to_owned(), "name it .csv, .tsv, .txt, .jsonl or .ndjson")
+        let kind = kind.or_else(|| FileKind::of(path)).ok_or_else(|| {
+            refuse(
+                "the kind of this file is not known".to_owned(),
+                "name it .csv, .tsv, .txt, .jsonl or .ndjson, or give its format",
+            )
         })?;
         let file = File::open(path)
             .map_err(|error| refuse(format!("cannot be opened: {error}"), "check the path and the permissions"))?;
@@ -88,6 +97,7 @@ impl TableReader {
         let source = Source {
             file: name.to_owned(),
             key_columns: pipeline.key_columns().to_vec(),
+            drop: pipeline.table.as_ref().map_or_else(Vec::new, |table| table.drop.clone()),
             empty: pipeline.empty.clone(),
             max_record_bytes,
         };
@@ -106,6 +116,14 @@ impl TableReader {
         }
     }
 
+    /// What messages call the file.
+    pub fn name(&self) -> &str {
+        match &self.0 {
+            Rows::Csv(rows) => &rows.source.file,
+            Rows::Json(rows) => &rows.source.file,
+        }
+    }
+
     /// Bytes of the file done with, for a progress bar.
     pub fn bytes_done(&self) -> u64 {
         match &self.0 {
@@ -119,6 +137,8 @@ impl TableReader {
 struct Source {
     file: String,
     key_columns: Vec<String>,
+    /// Columns that are left out of the records.
+    drop: Vec<String>,
     /// Values that mean "nothing"; such a key is none.
     empty: Vec<String>,
     max_record_bytes: usize,

@@ -12,7 +12,6 @@ fn pipeline(key: &str) -> Pipeline {
         columns: vec![key.to_owned()],
         value: None,
         format: TimeFormat::default(),
-        keep_raw: false,
     };
     Pipeline {
         name: "t".to_owned(),
@@ -85,8 +84,12 @@ fn the_delimiter_is_the_one_the_header_has_most_of() {
     assert_eq!(csv("Номер,Факт\n1,а;б\n".as_bytes()), ["2 1 {\"Номер\":\"1\",\"Факт\":\"а;б\"}"]);
     assert_eq!(csv("Номер\tФакт, один\n1\tа\n".as_bytes()), ["2 1 {\"Номер\":\"1\",\"Факт, один\":\"а\"}"]);
     let mut fixed = pipeline("Номер");
-    fixed.table =
-        Some(TableLayout { delimiter: Delimiter::Comma, encoding: Encoding::Utf8, key: "Номер".to_owned() });
+    fixed.table = Some(TableLayout {
+        delimiter: Delimiter::Comma,
+        encoding: Encoding::Utf8,
+        key: "Номер".to_owned(),
+        drop: Vec::new(),
+    });
     let rows = rows_of(FileKind::Csv, "Номер,\"а;б;в\"\n1,x\n".as_bytes(), &fixed, 1000);
     assert_eq!(rows, ["2 1 {\"Номер\":\"1\",\"а;б;в\":\"x\"}"]);
 }
@@ -163,4 +166,20 @@ fn a_line_that_is_too_long_is_skipped() {
     assert_eq!(rows.len(), 3);
     assert_eq!((rows[0].as_str(), rows[2].as_str()), ("1 1 {\"id\":1}", "3 3 {\"id\":3}"));
     assert!(rows[1].starts_with("f:2: the line is longer than 100 bytes"));
+}
+
+#[test]
+fn columns_that_nobody_reads_are_left_out_of_tables_and_of_json() {
+    let mut dropping = pipeline("id");
+    dropping.table = Some(TableLayout {
+        delimiter: Delimiter::Auto,
+        encoding: Encoding::Auto,
+        key: "id".to_owned(),
+        drop: vec!["ФИО".to_owned(), "who.name".to_owned()],
+    });
+    let table = rows_of(FileKind::Csv, "ФИО;id;x\nИванов;1;а\n".as_bytes(), &dropping, 1000);
+    assert_eq!(table, ["2 1 {\"id\":\"1\",\"x\":\"а\"}"]);
+    let lines = "{\"id\":1, \"ФИО\":\"Иванов\",\"who\":{\"name\":\"И\",\"age\":5}}\n{\"id\": 2}\n";
+    let lines = rows_of(FileKind::JsonLines, lines.as_bytes(), &dropping, 1000);
+    assert_eq!(lines, ["1 1 {\"id\":1,\"who\":{\"age\":5}}", "2 2 {\"id\": 2}"]);
 }

@@ -1,5 +1,5 @@
 //! Cases read back from ClickHouse: the row type, and its way into a [`Case`].
-//! Invariant: reading a row that a case was written to gives the same case (round trip tested on the real engine).
+//! Invariant: reading a row that a case was written to gives the same case (the kill test compares the cases of an interrupted run with those of a straight one).
 
 use clickhouse::Row;
 use serde::Deserialize;

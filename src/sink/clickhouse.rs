@@ -9,13 +9,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clickhouse::{Client, Compression};
+use hyper_tls::HttpsConnector;
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 
 use crate::config::settings;
 use crate::enrich::names::NameLists;
 use crate::model::case::Case;
 use crate::model::ids::{CaseKey, Offset, OffsetRange};
 use crate::model::time::Time;
-use crate::model::windows::{Retention, WindowKey, WindowUnit, WindowValue};
+use crate::model::windows::{ColdWindow, Retention, WindowKey, WindowUnit, WindowValue};
 use crate::partition::ports::{JournalFold, ProjectionRows, RestoredCases, Sink, SinkError, StreamId};
 use crate::sink::case_rows::{CASE_COLUMNS, CaseRow, EffectRow, ROW_VERSION};
 use crate::sink::errors::classify;
@@ -29,6 +33,9 @@ const INSERT_SETTINGS: [(&str, &str); 4] = [
     ("deduplicate_blocks_in_dependent_materialized_views", "1"),
     ("max_execution_time", "60"),
 ];
+
+/// Idle connections are dropped before the server drops them (its keep-alive may be as low as three seconds).
+const POOL_IDLE: Duration = Duration::from_secs(2);
 
 /// An open case, as SQL over `cases`.
 const OPEN: &str = "status NOT IN ('answered', 'closed', 'rejected', 'deferred', 'duplicate')";
@@ -44,8 +51,14 @@ pub struct ClickHouse {
 
 /// A client for commands that need no sink.
 pub fn client(settings: &settings::ClickHouse) -> Client {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(settings.connect_timeout));
+    connector.set_keepalive(Some(Duration::from_secs(15)));
+    connector.enforce_http(false); // https comes through the connector around it
+    let connector = HttpsConnector::new_with_connector(connector);
+    let http = HttpClient::builder(TokioExecutor::new()).pool_idle_timeout(POOL_IDLE).build(connector);
     // compression costs about a microsecond a row, which a loopback or rack network does not give back
-    let client = Client::default()
+    let client = Client::with_http_client(http)
         .with_url(&settings.url)
         .with_database(&settings.database)
         .with_user(&settings.user)
@@ -96,6 +109,19 @@ impl ClickHouse {
             .param("hour_keep", self.retention.hour)
     }
 
+    async fn recount(
+        &self,
+        sql: &str,
+        stream: &StreamId,
+        below: Offset,
+        windows: &[ColdWindow],
+    ) -> Result<(), SinkError> {
+        let units: Vec<u8> = windows.iter().map(|window| window.unit as u8).collect();
+        let starts: Vec<u32> = windows.iter().map(|window| window.start).collect();
+        let query = self.counted(sql, stream, below).param("units", &units).param("starts", &starts);
+        self.within(query.execute()).await
+    }
+
     async fn cases(&self, query: clickhouse::query::Query) -> Result<Vec<Case>, SinkError> {
         let names = self.names.clone();
         self.within(async move {
@@ -128,11 +154,11 @@ impl Sink for ClickHouse {
             self.insert(table, Bytes::from(block), None).await?;
         }
         for chunk in rows.cold.chunks(window_sql::RECOUNT_CHUNK) {
-            let units: Vec<u8> = chunk.iter().map(|(unit, _)| *unit as u8).collect();
-            let starts: Vec<u32> = chunk.iter().map(|(_, start)| *start).collect();
-            for sql in window_sql::recount_windows_sql() {
-                let query = self.counted(&sql, stream, below).param("units", &units).param("starts", &starts);
-                self.within(query.execute()).await?;
+            let [sla, satisfaction] = window_sql::recount_windows_sql();
+            self.recount(&sla, stream, below, chunk).await?;
+            let about: Vec<ColdWindow> = chunk.iter().filter(|window| window.about_satisfaction).copied().collect();
+            if !about.is_empty() {
+                self.recount(&satisfaction, stream, below, &about).await?;
             }
         }
         Ok(())
@@ -216,6 +242,24 @@ impl Sink for ClickHouse {
         .await
     }
 
+    async fn recently_cold(
+        &self,
+        stream: &StreamId,
+        below: Offset,
+        horizons: [(WindowUnit, u32); 3],
+    ) -> Result<Vec<ColdWindow>, SinkError> {
+        let mut query = self.counted(&window_sql::recently_cold_sql(), stream, below);
+        for (unit, start) in horizons {
+            query = query.param(&format!("{}_start", unit.name()), start);
+        }
+        let rows = self.within(query.fetch_all::<(u8, u32, bool)>()).await?;
+        let windows = rows.into_iter().filter_map(|(code, start, about_satisfaction)| {
+            let unit = WindowUnit::ALL.into_iter().find(|unit| *unit as u8 == code)?;
+            Some(ColdWindow { unit, start, about_satisfaction })
+        });
+        Ok(windows.collect())
+    }
+
     async fn applied_rows(&self, stream: &StreamId, range: OffsetRange) -> Result<Vec<JournalFold>, SinkError> {
         let filter = format!(
             "FROM events WHERE {OF_STREAM} AND kafka_offset >= {} AND kafka_offset < {} AND outcome = 'applied' \
@@ -225,7 +269,9 @@ impl Sink for ClickHouse {
         let cases = self
             .cases(self.query(&format!("SELECT {ROW_VERSION} AS version, {CASE_COLUMNS} {filter}"), stream))
             .await?;
-        let effects = format!("SELECT effects, previous_block, previous_territory {filter}");
+        // the client library does not read tuples with names, so the effects travel without them
+        let plain = "arrayMap(e -> (CAST(e.1, 'Int8'), toUInt32(e.2), e.3, e.4, e.5, e.6), effects) AS effects";
+        let effects = format!("SELECT {plain}, previous_block, previous_territory {filter}");
         let effects = self.within(self.query(&effects, stream).fetch_all::<EffectRow>()).await?;
         if cases.len() != effects.len() {
             return Err(SinkError::Unavailable("the journal changed while it was read".to_owned()));

@@ -21,6 +21,17 @@ pub fn write_string(out: &mut Vec<u8>, text: &[u8]) {
     out.extend_from_slice(text);
 }
 
+/// A column that grew larger than this in a drain is not kept for the small batches that follow (bytes).
+const KEPT_CAPACITY: usize = 64 * 1024;
+
+fn empty(column: &mut Vec<u8>) {
+    if column.capacity() > KEPT_CAPACITY {
+        *column = Vec::new();
+    } else {
+        column.clear();
+    }
+}
+
 /// A column of values of a fixed width; the caller pushes the width that the type has.
 #[derive(Default)]
 pub struct Fixed(Vec<u8>);
@@ -141,7 +152,7 @@ impl BlockWriter {
         self.head(name, kind);
         debug_assert_eq!(column.0.len() % self.rows.max(1), 0, "column {name}");
         self.out.extend_from_slice(&column.0);
-        column.0.clear();
+        empty(&mut column.0);
     }
 
     /// A column that has the same value in each row.
@@ -156,7 +167,7 @@ impl BlockWriter {
     pub fn text(&mut self, name: &str, column: &mut Text) {
         self.head(name, "String");
         self.out.extend_from_slice(&column.0);
-        column.0.clear();
+        empty(&mut column.0);
     }
 
     /// A dictionary column; clears it.
@@ -196,7 +207,7 @@ impl BlockWriter {
     pub fn array(&mut self, name: &str, kind: &str, ends: &mut Fixed, parts: &mut [&mut dyn Flat]) {
         self.head(name, kind);
         self.out.extend_from_slice(&ends.0);
-        ends.0.clear();
+        empty(&mut ends.0);
         for part in parts {
             part.drain_into(&mut self.out);
         }
@@ -215,13 +226,15 @@ pub trait Flat {
 
 impl Flat for Fixed {
     fn drain_into(&mut self, out: &mut Vec<u8>) {
-        out.append(&mut self.0);
+        out.extend_from_slice(&self.0);
+        empty(&mut self.0);
     }
 }
 
 impl Flat for Text {
     fn drain_into(&mut self, out: &mut Vec<u8>) {
-        out.append(&mut self.0);
+        out.extend_from_slice(&self.0);
+        empty(&mut self.0);
     }
 }
 

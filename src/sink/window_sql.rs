@@ -136,6 +136,23 @@ GROUP BY unit_code, start, block_of, territory_of, body_of",
     )
 }
 
+/// How long before the newest row a recount may have been owed, in seconds of batch ticks; far more than the worker waits.
+pub const RECOUNT_LOOKBACK: u32 = 300;
+
+/// Windows behind the horizon that the latest rows touched: unit code, start, whether a mark or reaction was among them.
+/// Parameters: those of the restore.
+pub fn recently_cold_sql() -> String {
+    format!(
+        "SELECT unit_code, start, max(kind IN ('rated', 'reacted'))::Bool
+FROM ({COUNTED}
+        AND sealed_at >= (
+            SELECT max(sealed_at) - INTERVAL {RECOUNT_LOOKBACK} SECOND FROM events
+            WHERE kafka_topic = {{topic:String}} AND kafka_partition = {{partition:UInt16}} AND kafka_offset < {{below:UInt64}})
+        AND start < multiIf(unit_code = 1, {{minute_start:UInt32}}, unit_code = 2, {{hour_start:UInt32}}, {{day_start:UInt32}}))
+GROUP BY unit_code, start"
+    )
+}
+
 /// Stream time of one partition as of an offset, in seconds; 0 when there is none. Parameters: `topic`, `partition`, `below`.
 pub fn stream_time_sql() -> String {
     "SELECT toUInt32(max(at)) FROM

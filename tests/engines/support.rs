@@ -1,0 +1,250 @@
+//! One installation of tsur for one test: its own configuration folder, Kafka topics, consumer group and database.
+//! Everything is named after the test and the process, so tests run side by side and leave nothing to the next run.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use tsur::generate::{Ledger, Region, SimulatedRecord, Simulation, SimulationConfig, SourceKind};
+use tsur::model::time::Time;
+
+/// Any key will do for a test.
+const IDENTITY_KEY: &str = "8f1c9d3e5a7b2c4d6e8f0a1b3c5d7e9f8f1c9d3e5a7b2c4d6e8f0a1b3c5d7e90";
+
+pub struct Installation {
+    pub folder: tempfile::TempDir,
+    pub name: String,
+    kafka: String,
+    clickhouse: String,
+    pub database: String,
+}
+
+fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+impl Installation {
+    /// `None`, with a message, where there are no engines.
+    pub fn new(test: &str) -> Option<Installation> {
+        let (Ok(kafka), Ok(clickhouse)) = (std::env::var("TSUR_KAFKA"), std::env::var("TSUR_CLICKHOUSE_URL")) else {
+            eprintln!("skipped {test}: TSUR_KAFKA and TSUR_CLICKHOUSE_URL are not set (see `make engines-up`)");
+            return None;
+        };
+        let name = format!("{test}_{}", std::process::id());
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let installation = Installation { database: format!("tsur_{name}"), folder, name, kafka, clickhouse };
+        installation.write_config();
+        let migrated = installation.tsur(&["migrate", "--create-topics"]);
+        assert!(migrated.status.success(), "{}", text(&migrated));
+        Some(installation)
+    }
+
+    /// The same topics read by another group into another database.
+    pub fn beside(&self, suffix: &str) -> Installation {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let other = Installation {
+            folder,
+            name: self.name.clone(),
+            kafka: self.kafka.clone(),
+            clickhouse: self.clickhouse.clone(),
+            database: format!("{}_{suffix}", self.database),
+        };
+        other.write_config();
+        let migrated = other.tsur(&["migrate"]);
+        assert!(migrated.status.success(), "{}", text(&migrated));
+        other
+    }
+
+    fn write_config(&self) {
+        let config = self.folder.path().join("config");
+        let pipelines = self.folder.path().join("pipelines");
+        std::fs::create_dir_all(&config).expect("config folder");
+        let settings = format!(
+            "[kafka]\ngroup_id = \"{db}\"\nsession_timeout = \"6s\"\n[clickhouse]\ndatabase = \"{db}\"\n\
+             [http]\nlisten = \"127.0.0.1:0\"\n",
+            db = self.database
+        );
+        std::fs::write(config.join("tsur.toml"), settings).expect("settings");
+        for sub in ["", "calendars", "policies", "reference"] {
+            std::fs::create_dir_all(pipelines.join(sub)).expect("pipelines folder");
+            for entry in std::fs::read_dir(project("pipelines").join(sub)).expect("shipped pipelines") {
+                let path = entry.expect("entry").path();
+                if !path.is_file() {
+                    continue;
+                }
+                let mut content = std::fs::read_to_string(&path).expect("shipped file");
+                content = content.replace("\"tsur.in.", &format!("\"{}.", self.name));
+                std::fs::write(pipelines.join(sub).join(path.file_name().expect("name")), content).expect("copy");
+            }
+        }
+    }
+
+    pub fn topic(&self, pipeline: &str) -> String {
+        format!("{}.{pipeline}", self.name)
+    }
+
+    pub fn config_folder(&self) -> PathBuf {
+        self.folder.path().join("config")
+    }
+
+    /// Adds or replaces a file below the folder of the installation.
+    pub fn write(&self, path: &str, content: &str) {
+        std::fs::write(self.folder.path().join(path), content).expect("file");
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tsur"));
+        command
+            .arg("--config")
+            .arg(self.config_folder())
+            .args(args)
+            .env("TSUR_KAFKA", &self.kafka)
+            .env("TSUR_CLICKHOUSE_URL", &self.clickhouse)
+            .env("TSUR_IDENTITY_KEY", IDENTITY_KEY)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn tsur(&self, args: &[&str]) -> Output {
+        self.command(args).output().expect("tsur starts")
+    }
+
+    /// Starts a command whose end the test decides; its log goes to a file of the installation.
+    pub fn start(&self, args: &[&str]) -> Child {
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("tsur.log"))
+            .expect("log file");
+        self.command(args).stdout(Stdio::null()).stderr(log).spawn().expect("tsur starts")
+    }
+
+    /// Reads everything there is to read and checks the books.
+    pub fn run_until_idle(&self) {
+        let run = self.tsur(&["run", "--until-idle", "4s"]);
+        assert!(run.status.success(), "{}", text(&run));
+    }
+
+    pub fn audit(&self) -> String {
+        let audit = self.tsur(&["audit"]);
+        let report = text(&audit);
+        assert!(audit.status.success(), "{report}");
+        assert!(report.contains("audit: ok"), "{report}");
+        report
+    }
+
+    pub fn client(&self) -> clickhouse::Client {
+        clickhouse::Client::default().with_url(&self.clickhouse).with_database(&self.database)
+    }
+
+    /// One number by SQL.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let sql = format!("SELECT toInt64(assumeNotNull(({sql})))");
+        self.client().query_raw(&sql).fetch_one().await.unwrap_or_else(|error| panic!("{error}\n{sql}"))
+    }
+
+    /// One text by SQL.
+    pub async fn word(&self, sql: &str) -> String {
+        self.client().query_raw(sql).fetch_one().await.unwrap_or_else(|error| panic!("{error}\n{sql}"))
+    }
+
+    pub fn producer(&self) -> BaseProducer {
+        ClientConfig::new()
+            .set("bootstrap.servers", &self.kafka)
+            .set("compression.type", "lz4")
+            .set("linger.ms", "20")
+            .set("enable.idempotence", "true")
+            .create()
+            .expect("a producer")
+    }
+
+    /// Publishes single records with the present time.
+    pub fn publish(&self, pipeline: &str, records: &[(&str, &[u8])]) {
+        let producer = self.producer();
+        for (key, payload) in records {
+            send(&producer, &self.topic(pipeline), key, payload, None);
+        }
+        producer.flush(Duration::from_secs(30)).expect("all records are delivered");
+    }
+
+    /// Publishes a seeded simulation of both sources and gives its ledger.
+    pub fn publish_simulation(&self, records: u64, seed: u64) -> Ledger {
+        self.publish_simulation_numbered(records, seed, 1)
+    }
+
+    /// The same with case numbers from `serial` on: two simulations in one topic must not share cases.
+    pub fn publish_simulation_numbered(&self, records: u64, seed: u64, serial: u64) -> Ledger {
+        let read = |name: &str| std::fs::read_to_string(project("pipelines/reference").join(name)).expect("reference");
+        let region = Region::from_toml(
+            &read("blocks.toml"),
+            &read("topics.toml"),
+            &read("territories.toml"),
+            &read("bodies.toml"),
+        )
+        .expect("the shipped reference is sound");
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("a clock").as_secs() as i64;
+        let time = |seconds| Time::from_unix_seconds(seconds).expect("in range");
+        let mut config = SimulationConfig::new(seed, time(now - 30 * 86_400), time(now));
+        config.records = Some(records);
+        config.first_serial = serial;
+        (config.duplicates, config.broken, config.late, config.out_of_order) = (0.02, 0.01, 0.01, 0.01);
+        let mut simulation = Simulation::new(config, &region).expect("a simulation");
+        let producer = self.producer();
+        let mut record = SimulatedRecord::default();
+        while simulation.next(&mut record) {
+            let pipeline = match record.source {
+                SourceKind::Pos => "pos",
+                SourceKind::Incident => "incident",
+            };
+            send(&producer, &self.topic(pipeline), &record.key, &record.payload, Some(record.timestamp));
+        }
+        producer.flush(Duration::from_secs(60)).expect("all records are delivered");
+        simulation.ledger().clone()
+    }
+}
+
+impl Drop for Installation {
+    fn drop(&mut self) {
+        // the database is dropped with the engines; here it only makes room while they run
+        let drop = format!("DROP DATABASE IF EXISTS {} SYNC", self.database);
+        let url = self.clickhouse.trim_start_matches("http://").to_owned();
+        if let Ok(mut stream) = std::net::TcpStream::connect(&url) {
+            use std::io::{Read, Write};
+            let request = format!("POST / HTTP/1.0\r\nHost: {url}\r\nContent-Length: {}\r\n\r\n{drop}", drop.len());
+            let _ = stream.write_all(request.as_bytes()).and_then(|()| stream.read_to_string(&mut String::new()));
+        }
+    }
+}
+
+fn send(producer: &BaseProducer, topic: &str, key: &str, payload: &[u8], timestamp: Option<i64>) {
+    loop {
+        let mut record = BaseRecord::to(topic).key(key).payload(payload);
+        if let Some(timestamp) = timestamp {
+            record = record.timestamp(timestamp);
+        }
+        match producer.send(record) {
+            Ok(()) => break,
+            Err(_) => {
+                producer.poll(Duration::from_millis(20)); // the queue is full for a moment
+            }
+        }
+    }
+    producer.poll(Duration::ZERO);
+}
+
+/// Standard output and error of a command.
+pub fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Waits until the condition holds; fails the test after the time.
+pub async fn eventually(what: &str, within: Duration, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + within;
+    while !holds().await {
+        assert!(Instant::now() < deadline, "did not happen within {within:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
