@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
 use hashbrown::HashMap;
 use tsur::app::rules::{SharedRules, SourceRules};
-use tsur::app::run::retention;
 use tsur::codec::{Value, json};
 use tsur::config::{self, Config, Pipeline};
 use tsur::generate::{Region, SimulatedRecord, Simulation, SimulationConfig};
@@ -23,6 +22,7 @@ use tsur::model::effects::{Dimensions, Effect};
 use tsur::model::facts::Facts;
 use tsur::model::ids::{AssignmentEpoch, Offset, RulesVersion};
 use tsur::model::time::Time;
+use tsur::model::windows::Retention;
 use tsur::model::words::Outcome;
 use tsur::partition::fold::{BatchLimits, Fold, Progress};
 use tsur::partition::ports::StreamId;
@@ -35,6 +35,8 @@ const SEED: u64 = 20_260_101;
 const START: i64 = 1_767_214_800;
 const MONTH: i64 = 30 * 86_400;
 const CHUNK: usize = 512;
+/// The defaults of [windows].
+const RETENTION: Retention = Retention { minute: 3 * 86_400, hour: 90 * 86_400 };
 const IDENTITY: &str = "5f1c0b7a9d3e48269c7b10fe2d8a6453b1908e7f6c5d4a3b2918070605f4e3d2";
 
 /// One source ready to be measured.
@@ -82,7 +84,7 @@ impl Bench {
     fn fold(&self) -> Fold<SourceRules> {
         let limits = BatchLimits { rows: usize::MAX, bytes: usize::MAX, max_record_bytes: 20 << 20 };
         let (names, rules) = (self.shared.names.clone(), self.rules.clone());
-        Fold::new(self.stream(), names, self.mapper(), rules, limits, retention(&self.config))
+        Fold::new(self.stream(), names, self.mapper(), rules, limits, RETENTION)
     }
 
     fn chunks(&self) -> Vec<Chunk> {

@@ -30,6 +30,11 @@ pub struct Latency {
     pub clickhouse_cores: f64,
     /// Cores that neither we nor the engines used: with many, the figures are those of a starved machine.
     pub neighbour_cores: f64,
+    pub kafka_cores: f64,
+    /// This program: the producer and the prober.
+    pub producer_cores: f64,
+    /// How far the producer fell behind, ms.
+    pub producer_late: f64,
     /// Mean pause between two looks of the prober, ms.
     pub probe_gap: f64,
 }
@@ -53,19 +58,21 @@ pub fn latency(engines: &Engines, rate: u64, seconds: u64) -> Result<Latency> {
     let prober = std::thread::spawn(move || probe(&url, &database, &names, records, start, &stopped));
     let (pipeline, clickhouse) = (cpu(tsur.pid())?, engines.clickhouse_cpu()?);
     let neighbours = engines.neighbours_cpu(pipeline)?;
+    let (kafka, producer) = (engines.kafka_cpu()?, cpu(std::process::id())?);
     let published = publish_paced(engines, &topics, Mix::Usual, rate, records, start);
-    let spent = start.elapsed().as_secs_f64();
+    let spent = published.as_ref().map_or(start.elapsed(), |published| published.spent).as_secs_f64();
     let neighbours = engines.neighbours_cpu(cpu(tsur.pid())?)? - neighbours;
+    let (kafka, producer) = (engines.kafka_cpu()? - kafka, cpu(std::process::id())? - producer);
     let (pipeline, clickhouse) = (cpu(tsur.pid())? - pipeline, engines.clickhouse_cpu()? - clickhouse);
     if published.is_err() {
         stop.store(true, Ordering::Relaxed);
     }
     let probed = prober.join().ok().context("the prober panicked")?;
-    let deliveries = published?;
+    let published = published?;
     let (seen, looks) = probed?;
     tsur.check()?;
     tsur.stop()?;
-    let mut delays = delays(&deliveries, &seen, &topics)?;
+    let mut delays = delays(&published.deliveries, &seen, &topics)?;
     ensure!(!delays.is_empty(), "no record after the first {WARM_UP:?}");
     delays.sort_unstable();
     let at = |share: f64| delays[((delays.len() - 1) as f64 * share) as usize].as_secs_f64() * 1000.0;
@@ -79,6 +86,9 @@ pub fn latency(engines: &Engines, rate: u64, seconds: u64) -> Result<Latency> {
         pipeline_cores: pipeline / spent,
         clickhouse_cores: clickhouse / spent,
         neighbour_cores: neighbours / spent,
+        kafka_cores: kafka / spent,
+        producer_cores: producer / spent,
+        producer_late: published.late.as_secs_f64() * 1000.0,
         probe_gap: spent * 1000.0 / looks.max(1) as f64,
     };
     engines.run(&format!("DROP DATABASE {} SYNC", setup.database))?;

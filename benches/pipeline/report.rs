@@ -88,7 +88,14 @@ impl Report {
             line("worst, ms", format!("{:.0}", latency.max), "");
             line("cores meanwhile: pipeline", format!("{:.2}", latency.pipeline_cores), "");
             line("cores meanwhile: clickhouse and its prober", format!("{:.2}", latency.clickhouse_cores), "");
+            line("cores meanwhile: kafka broker", format!("{:.2}", latency.kafka_cores), "");
+            line("cores meanwhile: producer and prober", format!("{:.2}", latency.producer_cores), "");
             line("cores used by neighbours", format!("{:.2}", latency.neighbour_cores), NEIGHBOURS);
+            line(
+                "the producer was late by at most, ms",
+                format!("{:.0}", latency.producer_late),
+                "a part of the delays",
+            );
             line("mean pause between two looks, ms", format!("{:.1}", latency.probe_gap), "");
             figure("p50_visible_ms", latency.p50, 1);
             figure("p99_visible_ms", latency.p99, 1);

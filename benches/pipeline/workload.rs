@@ -183,6 +183,14 @@ impl ProducerContext for Deliveries {
     }
 }
 
+/// What the paced producer did.
+pub struct Paced {
+    pub deliveries: Vec<Delivery>,
+    /// How far it fell behind its own clock; counted in every delay, but not the pipeline's fault.
+    pub late: Duration,
+    pub spent: Duration,
+}
+
 /// What the paced producer tells.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mix {
@@ -200,7 +208,7 @@ pub fn publish_paced(
     rate: u64,
     records: u64,
     start: Instant,
-) -> Result<Vec<Delivery>> {
+) -> Result<Paced> {
     let mut config = last_month(7)?;
     if mix == Mix::OpenCases {
         config.opening_share = Some(1.0);
@@ -209,8 +217,9 @@ pub fn publish_paced(
     let mut simulation = Simulation::new(config, &region()?)?;
     let mut settings = producer_config(engines);
     let producer: BaseProducer<Deliveries> =
-        settings.set("linger.ms", "5").create_with_context(Deliveries::new(true))?;
+        settings.set("linger.ms", "10").create_with_context(Deliveries::new(true))?;
     let mut record = SimulatedRecord::default();
+    let mut late = Duration::ZERO;
     for index in 0..records {
         let due = Duration::from_micros(index * 1_000_000 / rate);
         let early = due.saturating_sub(start.elapsed());
@@ -227,9 +236,11 @@ pub fn publish_paced(
         })?;
         if index % 256 == 0 {
             producer.poll(Duration::ZERO);
+            late = late.max(start.elapsed().saturating_sub(due));
         }
     }
+    let spent = start.elapsed();
     let deliveries = Deliveries::collect(&producer)?;
     ensure!(deliveries.len() as u64 == records, "kafka answered for {} of {records} records", deliveries.len());
-    Ok(deliveries)
+    Ok(Paced { deliveries, late, spent })
 }
