@@ -42,6 +42,13 @@ impl Engines {
         self.runtime.block_on(self.client.query_raw(sql).execute()).with_context(|| beginning(sql))
     }
 
+    pub fn rows<T>(&self, sql: &str) -> Result<Vec<T>>
+    where
+        T: clickhouse::RowOwned + clickhouse::RowRead,
+    {
+        self.runtime.block_on(self.client.query_raw(sql).fetch_all::<T>()).with_context(|| beginning(sql))
+    }
+
     pub fn number(&self, sql: &str) -> Result<u64> {
         let sql = format!("SELECT toUInt64(assumeNotNull(({sql})))");
         self.runtime.block_on(self.client.query_raw(&sql).fetch_one::<u64>()).with_context(|| beginning(&sql))

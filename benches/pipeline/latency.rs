@@ -1,6 +1,8 @@
 //! From produce to visible row at a steady rate.
 //! Owner: the benchmark. Invariants: open loop, measured from the time a record was due, so a stall counts for every
-//! record behind it; a record is visible when a reader has received an answer that includes it.
+//! record behind it. A record is visible when the server says it has finished the insert that holds it: its query log
+//! names the range of each by the deduplication token. A reader that looks now and then confirms it; a frequent one
+//! would cost more than the pipeline.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,8 +15,8 @@ use crate::engines::{Engines, client};
 use crate::process::{Setup, cpu};
 use crate::workload::{Delivery, Mix, PARTITIONS, Topics, publish_paced};
 
-/// Pause between two questions of the prober; what it sees is late by at most this and the time of an answer.
-const PROBE_EVERY: Duration = Duration::from_millis(5);
+/// Pause between two questions of the reader; what it sees is late by at most this and the time of an answer.
+const PROBE_EVERY: Duration = Duration::from_millis(100);
 /// The first seconds are not counted: the server has just made the tables, the group has just met.
 const WARM_UP: Duration = Duration::from_secs(5);
 
@@ -25,6 +27,9 @@ pub struct Latency {
     pub p90: f64,
     pub p99: f64,
     pub max: f64,
+    /// Median and worst percentile as the reader saw it.
+    pub read_p50: f64,
+    pub read_p99: f64,
     /// Cores used meanwhile, without the producer. ClickHouse answers the prober too.
     pub pipeline_cores: f64,
     pub clickhouse_cores: f64,
@@ -51,7 +56,7 @@ pub fn latency(engines: &Engines, rate: u64, seconds: u64) -> Result<Latency> {
     tsur.wait_settled(2 * PARTITIONS as usize, Duration::from_secs(60))?;
 
     let records = rate * seconds;
-    let start = Instant::now();
+    let (start, started_at) = (Instant::now(), now_micros());
     let stop = Arc::new(AtomicBool::new(false));
     let (url, database, stopped) = (engines.url.clone(), setup.database.clone(), stop.clone());
     let names = [topics.pos.clone(), topics.incident.clone()];
@@ -72,10 +77,10 @@ pub fn latency(engines: &Engines, rate: u64, seconds: u64) -> Result<Latency> {
     let (seen, looks) = probed?;
     tsur.check()?;
     tsur.stop()?;
-    let mut delays = delays(&published.deliveries, &seen, &topics)?;
-    ensure!(!delays.is_empty(), "no record after the first {WARM_UP:?}");
-    delays.sort_unstable();
-    let at = |share: f64| delays[((delays.len() - 1) as f64 * share) as usize].as_secs_f64() * 1000.0;
+    let inserted = inserted(engines, &setup.database, started_at)?;
+    let delays = delays(&published.deliveries, &inserted, &topics)?;
+    let read = self::delays(&published.deliveries, &seen, &topics)?;
+    let at = |share: f64| quantile(&delays, share);
     let latency = Latency {
         rate,
         records: delays.len(),
@@ -83,6 +88,8 @@ pub fn latency(engines: &Engines, rate: u64, seconds: u64) -> Result<Latency> {
         p90: at(0.9),
         p99: at(0.99),
         max: at(1.0),
+        read_p50: quantile(&read, 0.5),
+        read_p99: quantile(&read, 0.99),
         pipeline_cores: pipeline / spent,
         clickhouse_cores: clickhouse / spent,
         neighbour_cores: neighbours / spent,
@@ -141,6 +148,36 @@ fn probe(
     Ok((seen, looks))
 }
 
+fn now_micros() -> i64 {
+    std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_micros() as i64)
+}
+
+/// When which insert was done, as the server has it in its log.
+fn inserted(engines: &Engines, database: &str, started_at: i64) -> Result<Seen> {
+    engines.run("SYSTEM FLUSH LOGS")?;
+    let sql = format!(
+        "SELECT Settings['insert_deduplication_token'] AS token, toInt64(toUnixTimestamp64Micro(event_time_microseconds)) AS at \
+         FROM system.query_log WHERE type = 'QueryFinish' AND token LIKE 'v1/%' AND has(databases, '{database}') AND at >= {started_at} \
+         ORDER BY event_time_microseconds"
+    );
+    let mut inserted: Seen = HashMap::new();
+    for (token, at) in engines.rows::<(String, i64)>(&sql)? {
+        // v1/PIPELINE/EPOCH/TOPIC/PARTITION/BEGIN-END
+        let parts: Vec<&str> = token.split('/').collect();
+        let (Some(topic), Some(partition), Some(range)) = (parts.get(3), parts.get(4), parts.get(5)) else { continue };
+        let end = range.split_once('-').context("a range of offsets")?.1.parse()?;
+        let at = Duration::from_micros((at - started_at) as u64);
+        inserted.entry(((*topic).to_owned(), partition.parse()?)).or_default().push((at, end));
+    }
+    Ok(inserted)
+}
+
+/// Of sorted delays, in milliseconds.
+fn quantile(delays: &[Duration], share: f64) -> f64 {
+    delays[((delays.len() - 1) as f64 * share) as usize].as_secs_f64() * 1000.0
+}
+
+/// How long each record took, sorted.
 fn delays(deliveries: &[Delivery], seen: &Seen, topics: &Topics) -> Result<Vec<Duration>> {
     let mut delays = Vec::with_capacity(deliveries.len());
     for delivery in deliveries.iter().filter(|delivery| delivery.due >= WARM_UP) {
@@ -151,5 +188,7 @@ fn delays(deliveries: &[Delivery], seen: &Seen, topics: &Topics) -> Result<Vec<D
         let (at, _) = looks.get(index).context("a record that never became visible")?;
         delays.push(at.saturating_sub(delivery.due));
     }
+    ensure!(!delays.is_empty(), "no record after the first {WARM_UP:?}");
+    delays.sort_unstable();
     Ok(delays)
 }

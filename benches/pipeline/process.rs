@@ -106,7 +106,12 @@ impl Setup {
              [http]\nlisten = \"{http}\"\n",
             std::process::id()
         );
-        fs::write(folder.join("tsur.toml"), settings)?;
+        // other settings than the default ones, to see what they would give
+        let more = match std::env::var("TSUR_BENCH_TOML") {
+            Ok(path) => fs::read_to_string(&path).with_context(|| path)?,
+            Err(_) => String::new(),
+        };
+        fs::write(folder.join("tsur.toml"), settings + &more)?;
         Ok(Setup { folder, database, http })
     }
 

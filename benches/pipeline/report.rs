@@ -96,7 +96,8 @@ impl Report {
                 format!("{:.0}", latency.producer_late),
                 "a part of the delays",
             );
-            line("mean pause between two looks, ms", format!("{:.1}", latency.probe_gap), "");
+            line("p50 and p99 of a reader, ms", format!("{:.0}, {:.0}", latency.read_p50, latency.read_p99), "");
+            line("its mean pause between two looks, ms", format!("{:.0}", latency.probe_gap), "a part of what it sees");
             figure("p50_visible_ms", latency.p50, 1);
             figure("p99_visible_ms", latency.p99, 1);
             figure("max_visible_ms", latency.max, 1);
