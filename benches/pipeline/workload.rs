@@ -19,7 +19,7 @@ use crate::engines::Engines;
 
 const MONTH: i64 = 30 * 86_400;
 const SLACK: i64 = 2 * 86_400;
-pub const PARTITIONS: u32 = 8;
+pub const PARTITIONS: u32 = 4;
 
 /// The Kafka topics of one part of the benchmark.
 pub struct Topics {

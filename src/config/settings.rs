@@ -220,7 +220,7 @@ impl Default for Batch {
         Batch {
             max_rows: 50_000,
             max_bytes: 16 * MIB,
-            max_age: Duration::from_millis(250),
+            max_age: Duration::from_millis(500),
             idle_age: Duration::from_secs(1),
             insert_slots: 4,
         }
