@@ -112,8 +112,9 @@ fn a_given_clickhouse_is_left_as_it_was_and_another_producer_is_welcome() {
     out.read_line(&mut seen).expect("a line");
     let address = seen.strip_prefix("Kafka ").and_then(|rest| rest.split(' ').next()).expect("an address").to_owned();
     let producer: BaseProducer = ClientConfig::new().set("bootstrap.servers", &address).create().expect("a producer");
+    let foreign = r#"{"Номер":"7","Статус":"from elsewhere"}"#;
     for _ in 0..5 {
-        producer.send(BaseRecord::to("tsur.in.pos").key("7").payload("from elsewhere")).expect("queued");
+        producer.send(BaseRecord::to("tsur.in.pos").key("7").payload(foreign)).expect("queued");
     }
     producer.flush(Duration::from_secs(10)).expect("published");
     let letters = "SELECT count() FROM tsur_demo.v_dead_letters WHERE excerpt = 'from elsewhere'";
