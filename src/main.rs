@@ -3,10 +3,6 @@
 use clap::Parser;
 use tsur::commands::Cli;
 
-// glibc keeps the freed batches of a drain, spread over the arenas of its threads
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() {
     if let Err(problem) = tsur::commands::dispatch(Cli::parse()) {
         let chain: Vec<String> = problem.chain().map(ToString::to_string).collect();
