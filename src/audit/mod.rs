@@ -75,7 +75,6 @@ pub async fn audit(client: &Client, options: &Options, oracle: &impl OffsetOracl
         gaps::excuse_by_kafka(gap, oracle).await;
     }
     let cases = projections::cases(&client).await?;
-    let dead_letters = projections::dead_letters(&client).await?;
     let sla_windows = windows::sla(&client, options).await?;
     let satisfaction_windows = windows::satisfaction(&client, options).await?;
 
@@ -88,7 +87,6 @@ pub async fn audit(client: &Client, options: &Options, oracle: &impl OffsetOracl
         doubles,
         incomplete,
         cases,
-        dead_letters,
         sla_windows,
         satisfaction_windows,
         grown_by: after.saturating_sub(before),

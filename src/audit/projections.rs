@@ -1,4 +1,4 @@
-//! Invariant 2 for the tables that repeat rows of the journal: `cases` and `dead_letters` against the journal itself.
+//! Invariant 2 for the table that repeats rows of the journal: `cases` against the journal itself.
 //! Owner: `audit`. Method: both sides give a key and a hash of all columns; a key is sound when each side has it exactly
 //! once with the same hash.
 
@@ -61,16 +61,6 @@ pub(super) async fn cases(client: &Client) -> Result<Comparison, AuditError> {
     );
     let label = "concat(any(case_id), ' (', kafka_topic, '/', toString(kafka_partition), ')')";
     compare(client, &table, &journal, "kafka_topic, kafka_partition, case_key", label, "cases").await
-}
-
-pub(super) async fn dead_letters(client: &Client) -> Result<Comparison, AuditError> {
-    const COLUMNS: &str = "kafka_topic, kafka_partition, kafka_offset, item, \
-        cityHash64(pipeline, kafka_time, reason, field, excerpt, sealed_at) AS hash";
-    let table = format!("SELECT 1 AS side, {COLUMNS} FROM dead_letters FINAL");
-    // a double in the journal is a problem of the accounting, not of this table
-    let journal = format!("SELECT DISTINCT 0 AS side, {COLUMNS} FROM events WHERE outcome = 'rejected'");
-    let label = "concat(kafka_topic, '/', toString(kafka_partition), ' offset ', toString(kafka_offset), ' item ', toString(item))";
-    compare(client, &table, &journal, "kafka_topic, kafka_partition, kafka_offset, item", label, "dead_letters").await
 }
 
 async fn compare(

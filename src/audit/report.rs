@@ -16,7 +16,6 @@ pub struct Report {
     pub doubles: Vec<Double>,
     pub incomplete: Vec<Incomplete>,
     pub cases: Comparison,
-    pub dead_letters: Comparison,
     pub sla_windows: Comparison,
     pub satisfaction_windows: Comparison,
     /// Rows that came into the journal while the audit ran.
@@ -56,10 +55,9 @@ impl Report {
         self.partitions.iter().filter(|account| account.span() - account.offsets > listed(account)).count() as u64
     }
 
-    fn comparisons(&self) -> [(&'static str, &Comparison); 4] {
+    fn comparisons(&self) -> [(&'static str, &Comparison); 3] {
         [
             ("cases", &self.cases),
-            ("dead_letters", &self.dead_letters),
             ("sla_windows", &self.sla_windows),
             ("satisfaction_windows", &self.satisfaction_windows),
         ]

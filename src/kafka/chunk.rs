@@ -28,6 +28,15 @@ impl Chunk {
         Chunk { epoch, bytes: Vec::new(), records: Vec::new() }
     }
 
+    /// An empty one with room for as much as another has: growing by doubling would copy every record once more.
+    pub fn like(other: &Chunk) -> Chunk {
+        Chunk {
+            epoch: other.epoch,
+            bytes: Vec::with_capacity(other.bytes.len()),
+            records: Vec::with_capacity(other.records.len()),
+        }
+    }
+
     /// Copies one record in: librdkafka's own buffer is free at once, and the worker borrows from one place.
     pub fn push(&mut self, offset: Offset, time: i64, payload: Option<&[u8]>) {
         let start = self.bytes.len() as u32;

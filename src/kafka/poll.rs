@@ -366,7 +366,8 @@ impl State {
         if slot.chunk.is_empty() {
             return;
         }
-        let chunk = std::mem::replace(&mut slot.chunk, Chunk::new(slot.epoch));
+        let next = Chunk::like(&slot.chunk);
+        let chunk = std::mem::replace(&mut slot.chunk, next);
         self.budget.charge(slot.epoch.0 as usize, chunk.len(), chunk.bytes());
         self.poller.stats.bytes.fetch_add(chunk.bytes() as u64, Ordering::Relaxed);
         if let Err(returned) = slot.chunks.send(chunk) {

@@ -442,8 +442,11 @@ fn digest(slots: &[Value<'_>]) -> u64 {
 
 /// Street and house make a hot spot; the flat makes a person.
 fn without_flat(address: &str) -> &str {
-    const MARKS: [&str; 4] = [" кв.", " кв ", ",кв", " квартира"];
-    let cut = MARKS.iter().filter_map(|mark| address.find(mark)).min().unwrap_or(address.len());
+    let is_flat = |at: &usize| {
+        let (before, after) = (&address[..*at], &address[at + "кв".len()..]);
+        before.ends_with(',') || before.ends_with(' ') && (after.starts_with(['.', ' ']) || after.starts_with("артира"))
+    };
+    let cut = memchr::memmem::find_iter(address.as_bytes(), "кв").find(is_flat).map_or(address.len(), |at| at - 1);
     address[..cut].trim_end_matches([' ', ','])
 }
 

@@ -36,6 +36,7 @@ migrations! {
     3 "0003_windows",
     4 "0004_views",
     5 "0005_window_views",
+    6 "0006_dead_letters_view",
 }
 
 impl Migration {
@@ -49,10 +50,10 @@ impl Migration {
 const DEDUPLICATION_FLOOR: u64 = 1000;
 
 /// Tables that a journal insert reaches: without its own window each of them would take a replayed block twice.
-const DEDUPLICATED: &[&str] = &["events", "cases", "dead_letters"];
+const DEDUPLICATED: &[&str] = &["events", "cases"];
 
 /// Views that fill tables; without one of them its table silently stops growing.
-const FILLING_VIEWS: &[&str] = &["cases_from_events", "dead_letters_from_events", "backlog_marks_from_backlog"];
+const FILLING_VIEWS: &[&str] = &["cases_from_events", "backlog_marks_from_backlog"];
 
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {

@@ -120,7 +120,7 @@ async fn migrations_may_run_again_and_the_start_check_sees_what_is_wrong() {
     let error = migrations::verify(&db.admin, &db.name).await.expect_err("default window");
     assert!(matches!(&error, MigrationError::NoDeduplication { window: 0, .. }), "{error}");
     db.run("ALTER TABLE events MODIFY SETTING non_replicated_deduplication_window = 10000").await;
-    db.run("DROP TABLE dead_letters_from_events").await;
+    db.run("DROP TABLE cases_from_events").await;
     let error = migrations::verify(&db.admin, &db.name).await.expect_err("dropped");
     assert!(matches!(&error, MigrationError::Dropped { .. }), "{error}");
 
@@ -183,7 +183,7 @@ async fn a_replayed_block_reaches_neither_the_journal_nor_its_projections() {
     for _ in 0..2 {
         db.insert_with(&client, "events", &rows).await;
     }
-    for (table, count) in [("events", 2), ("cases", 1), ("dead_letters", 1)] {
+    for (table, count) in [("events", 2), ("cases", 1), ("v_dead_letters", 1)] {
         assert_eq!(db.number(&format!("SELECT count() FROM {table}")).await, count, "{table}");
     }
     assert!(db.audit().await.is_ok());
@@ -511,24 +511,22 @@ async fn the_audit_names_gaps_doubles_missing_items_and_differing_cases() {
     assert_eq!(gaps, expected);
     assert_eq!(report.incomplete.iter().map(|record| record.kafka_offset).collect::<Vec<_>>(), [41]);
     assert!(report.doubles.is_empty());
-    assert_eq!((report.cases.differing, report.dead_letters.differing), (0, 0), "{report}");
+    assert_eq!(report.cases.differing, 0, "{report}");
     assert_eq!(report.to_string().lines().last(), Some("audit: 3 problems"), "{report}");
 
-    // a double, a case that is newer than its journal, one that has none, a forgotten dead letter
+    // a double, a case that is newer than its journal, one that has none
     db.run("INSERT INTO events SELECT * FROM events WHERE kafka_offset = 5").await;
     db.run("INSERT INTO cases SELECT * REPLACE (version + 1 AS version, 'closed' AS status) FROM cases FINAL WHERE case_id = '7'").await;
     db.run(
         "INSERT INTO cases SELECT * REPLACE (900 AS case_key, 'ghost' AS case_id) FROM (SELECT * FROM cases FINAL WHERE case_id = '8')",
     )
     .await;
-    db.run("TRUNCATE TABLE dead_letters").await;
     let report = db.audit().await;
     assert_eq!(
         report.doubles.iter().map(|double| (double.kafka_offset, double.item, double.count)).collect::<Vec<_>>(),
         [(5, 0, 2)]
     );
     assert_eq!(report.cases.named, ["7 (t/0): other values", "ghost (t/0): not in the journal"], "{report}");
-    assert_eq!(report.dead_letters.named, ["t/0 offset 40 item 0: not in the table"], "{report}");
-    assert_eq!(report.problems(), 3 + 1 + 2 + 1, "{report}");
+    assert_eq!(report.problems(), 3 + 1 + 2, "{report}");
     db.close().await;
 }
