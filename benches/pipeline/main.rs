@@ -4,7 +4,7 @@
 //! Invariants: a run that is not correct has no figures (exit 1); ratios compare parts of one run only.
 //!
 //! Environment: TSUR_BENCH_RECORDS (1000000), TSUR_BENCH_ROUNDS (1: drain and rival in turn), TSUR_BENCH_RATE (20000),
-//! TSUR_BENCH_SECONDS (30), TSUR_BENCH_CASES (400000), TSUR_BENCH_PARTS (drain,rival,latency,memory),
+//! TSUR_BENCH_SECONDS (30), TSUR_BENCH_CASES (1000000), TSUR_BENCH_PARTS (drain,rival,latency,memory),
 //! TSUR_BENCH_TOML (a file appended to tsur.toml, e.g. with a [batch] table; default: none, so the defaults are measured).
 
 mod baseline;
@@ -82,7 +82,7 @@ fn measure(engines: &Engines, report: &mut Report, step: &dyn Fn(&str)) -> Resul
         report.latency = Some(latency::latency(engines, rate, seconds)?);
     }
     if wants("memory") {
-        let cases = setting("TSUR_BENCH_CASES", 400_000)?;
+        let cases = setting("TSUR_BENCH_CASES", 1_000_000)?;
         step(&format!("memory of {cases} open cases"));
         report.memory = Some(memory::memory_of_cases(engines, cases)?);
     }

@@ -1,4 +1,5 @@
-//! What an open case costs in memory: registrations only, at a steady rate, then the resident memory of the process.
+//! What an open case costs in memory: registrations only, at a steady rate, then the resident memory of the process; and
+//! how long a process with that many takes to be back after a crash.
 //! Owner: the benchmark. Invariants: all cases stay open and in memory; what buffers and libraries hold after the run is
 //! charged to the cases too, because an operator cannot give it to anybody else either.
 
@@ -11,6 +12,8 @@ use crate::process::{Setup, memory};
 use crate::workload::{Mix, PARTITIONS, Topics, publish_paced};
 
 const RATE: u64 = 30_000;
+/// Records that wait for the process when it comes back.
+const AFTER_CRASH: u64 = 1_000;
 
 pub struct Memory {
     pub cases: u64,
@@ -19,8 +22,10 @@ pub struct Memory {
     pub peak: u64,
     /// After a restart: the state read back, nothing else.
     pub restored: u64,
-    /// From the start of the process to the last partition ready, seconds.
+    /// After `kill -9`: from the start of the new process to the last partition ready, seconds.
     pub restore_seconds: f64,
+    /// The same to the first new row in the journal.
+    pub first_row_seconds: f64,
 }
 
 impl Memory {
@@ -55,15 +60,24 @@ pub fn memory_of_cases(engines: &Engines, records: u64) -> Result<Memory> {
     ensure!(cases == records, "{records} registrations made {cases} cases");
     tsur.check()?;
     let peak = tsur.peak;
-    tsur.stop()?;
+    tsur.kill()?;
+    publish_paced(engines, &topics, Mix::Usual, RATE, AFTER_CRASH, Instant::now())?;
 
+    let rows = || engines.rows::<u64>(&format!("SELECT count() FROM {}.events", setup.database));
+    let before = rows()?;
     let start = Instant::now();
     let mut tsur = setup.start(engines, &["run"])?;
+    while rows()? == before {
+        tsur.check()?;
+        ensure!(start.elapsed() < limit, "no new row within {limit:?} of the crash");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let first_row_seconds = start.elapsed().as_secs_f64();
     tsur.wait_settled(2 * PARTITIONS as usize, limit)?;
     let restore_seconds = start.elapsed().as_secs_f64();
     let restored = memory(tsur.pid(), "VmRSS")?;
     tsur.stop()?;
     engines.run(&format!("DROP DATABASE {} SYNC", setup.database))?;
     topics.delete(engines)?;
-    Ok(Memory { cases, base, after, peak, restored, restore_seconds })
+    Ok(Memory { cases, base, after, peak, restored, restore_seconds, first_row_seconds })
 }

@@ -102,7 +102,7 @@ impl Setup {
         let http = TcpListener::bind("127.0.0.1:0")?.local_addr()?; // free now, and in all likelihood a moment later
         let database = format!("bench_{name}");
         let settings = format!(
-            "pipelines_dir = \"pipelines\"\n[kafka]\ngroup_id = \"bench.{name}.{}\"\n[clickhouse]\ndatabase = \"{database}\"\n\
+            "pipelines_dir = \"pipelines\"\n[kafka]\ngroup_id = \"bench.{name}.{}\"\ninstance_id = \"bench\"\n[clickhouse]\ndatabase = \"{database}\"\n\
              [http]\nlisten = \"{http}\"\n",
             std::process::id()
         );
@@ -235,6 +235,13 @@ impl Tsur<'_> {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Ends it without a word, as a crash would.
+    pub fn kill(mut self) -> Result<()> {
+        self.child.kill()?; // std sends SIGKILL
+        self.child.wait()?;
+        Ok(())
     }
 
     /// Asks it to end, as an operator would.

@@ -111,10 +111,12 @@ impl Report {
             line("resident after, MB", format!("{:.0}", memory.after as f64 / 1e6), "");
             line("resident at most, MB", format!("{:.0}", memory.peak as f64 / 1e6), "");
             line("resident after a restart, MB", format!("{:.0}", memory.restored as f64 / 1e6), "");
-            line("restart to ready, s", format!("{:.2}", memory.restore_seconds), "");
+            line("kill -9, restart to first new row, s", format!("{:.2}", memory.first_row_seconds), "floor 5");
+            line("the same to the last partition ready, s", format!("{:.2}", memory.restore_seconds), "");
             figure("bytes_per_open_case", bytes, 1);
             let restored = memory.restored.saturating_sub(memory.base) as f64 / memory.cases.max(1) as f64;
             figure("bytes_per_restored_case", restored, 1);
+            figure("restart_first_row_s", memory.first_row_seconds, 2);
             figure("restore_s", memory.restore_seconds, 2);
             figure("base_rss_mb", memory.base as f64 / 1e6, 1);
         }

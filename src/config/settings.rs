@@ -56,6 +56,9 @@ pub struct Kafka {
     /// Comma-separated `host:port`, as librdkafka wants it. Environment: `TSUR_KAFKA`.
     pub brokers: String,
     pub group_id: String,
+    /// Static membership: a process that comes back under the same name within the session gets its partitions at once.
+    /// Unique in the group. Environment: `TSUR_INSTANCE_ID`.
+    pub instance_id: Option<String>,
     pub session_timeout: Duration,
     pub max_poll_interval: Duration,
     /// More librdkafka properties (security, compression). Those that `tsur` sets itself are refused.
@@ -194,6 +197,7 @@ impl Default for Kafka {
         Kafka {
             brokers: "127.0.0.1:9092".to_owned(),
             group_id: "tsur".to_owned(),
+            instance_id: None,
             session_timeout: Duration::from_secs(45),
             max_poll_interval: Duration::from_secs(300),
             properties: BTreeMap::new(),

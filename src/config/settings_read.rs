@@ -19,6 +19,7 @@ pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 const ENVIRONMENT: &str = "environment";
 const BROKERS: &str = "a comma-separated list of host:port";
 const URL: &str = "http://host:port or https://host:port, without user and password";
+const INSTANCE: &str = "1 to 249 latin letters, digits, '.', '_', '-'; another name for each process of the group";
 const KEY: &str = "at least 32 bytes";
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -93,13 +94,35 @@ fn kafka(table: &Table, env: Environment, errors: &Errors) -> Kafka {
             errors.add_whole(ENVIRONMENT, "TSUR_KAFKA", format!("{brokers:?} is not a list of brokers"), BROKERS);
         }
     });
+    let instance = table.text("instance_id").inspect(|name| {
+        if !is_instance_name(name) {
+            table.refuse("instance_id", format!("{name:?} is not a name of a group member"), INSTANCE);
+        }
+    });
+    let given = env("TSUR_INSTANCE_ID").inspect(|name| {
+        if !is_instance_name(name) {
+            errors.add_whole(
+                ENVIRONMENT,
+                "TSUR_INSTANCE_ID",
+                format!("{name:?} is not a name of a group member"),
+                INSTANCE,
+            );
+        }
+    });
     Kafka {
         brokers: brokers.or(written).unwrap_or(default.brokers),
         group_id: table.text("group_id").unwrap_or(default.group_id),
+        instance_id: given.or(instance),
         session_timeout: table.duration("session_timeout", seconds(6..=1800)).unwrap_or(default.session_timeout),
         max_poll_interval: table.duration("max_poll_interval", seconds(10..=3600)).unwrap_or(default.max_poll_interval),
         properties: properties(&table.table("properties")),
     }
+}
+
+/// What Kafka allows, as for the name of a topic.
+fn is_instance_name(text: &str) -> bool {
+    let letters = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
+    letters && (1..=249).contains(&text.len()) && text != "." && text != ".."
 }
 
 fn is_broker_list(text: &str) -> bool {

@@ -24,7 +24,7 @@ fn the_defaults_are_these() {
     let shown = format!("{:?}", Settings::default());
     assert_eq!(
         shown,
-        "Settings { kafka: Kafka { brokers: \"127.0.0.1:9092\", group_id: \"tsur\", session_timeout: 45s, \
+        "Settings { kafka: Kafka { brokers: \"127.0.0.1:9092\", group_id: \"tsur\", instance_id: None, session_timeout: 45s, \
          max_poll_interval: 300s, properties: {} }, clickhouse: ClickHouse { url: \"http://127.0.0.1:8123\", \
          database: \"tsur\", user: \"default\", password: (unset), connect_timeout: 5s, request_timeout: 65s, \
          first_backoff: 500ms }, batch: Batch { max_rows: 50000, max_bytes: 16777216, max_age: 500ms, \
@@ -41,6 +41,7 @@ fn the_environment_wins_over_the_file_and_an_empty_variable_is_unset() {
     let env = [
         ("TSUR_KAFKA", "k1:9092,k2:9092"),
         ("TSUR_CLICKHOUSE_URL", "http://ch:8123/"),
+        ("TSUR_INSTANCE_ID", "node-1.region"),
         ("TSUR_CLICKHOUSE_USER", ""),
         ("TSUR_CLICKHOUSE_PASSWORD", "secret"),
         ("TSUR_IDENTITY_KEY", "0123456789abcdef0123456789abcdef"),
@@ -48,6 +49,7 @@ fn the_environment_wins_over_the_file_and_an_empty_variable_is_unset() {
     let settings = load(SHIPPED, &env).expect("sound");
     assert_eq!(settings.kafka.brokers, "k1:9092,k2:9092");
     assert_eq!(settings.clickhouse.url, "http://ch:8123");
+    assert_eq!(settings.kafka.instance_id.as_deref(), Some("node-1.region"));
     assert_eq!(settings.clickhouse.user, "default");
     assert_eq!(settings.clickhouse.password.expose(), "secret");
     assert!(settings.identity.key.is_some());

@@ -49,7 +49,7 @@ fn five_different_mistakes_give_five_messages_in_one_run() {
     let expected = format!(
         "the configuration has 5 mistakes
   1. config/tsur.toml:2: batch.max_age: \"2s\" is out of range (allowed: a time like \"500ms\", \"1s\", \"5m\", \"3h\", \"90d\", from 200ms to 1s)
-  2. config/tsur.toml:4: kafka.broker: unknown key; did you mean \"brokers\"? (allowed: brokers, group_id, session_timeout, max_poll_interval, properties)
+  2. config/tsur.toml:4: kafka.broker: unknown key; did you mean \"brokers\"? (allowed: brokers, group_id, instance_id, session_timeout, max_poll_interval, properties)
   3. config/tsur.toml:6: log.format: \"jsno\" is not a word of this list; did you mean \"json\"? (allowed: text | json)
   4. pipelines/s.toml:6: fields.teritory: no such field; did you mean \"territory\"? (allowed: {})
   5. pipelines/t.toml:4: fields.event: is missing: records of this shape need it (allowed: a column, a list of columns, {{ column = \"…\" }}, {{ columns = [ … ] }} or {{ value = \"…\" }})",

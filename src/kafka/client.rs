@@ -112,5 +112,8 @@ pub fn consumer(settings: &settings::Kafka, rebalances: Sender<Rebalance>) -> Ka
         .set("fetch.message.max.bytes", "4194304")
         .set("queued.min.messages", "20000")
         .set("queued.max.messages.kbytes", "65536");
+    if let Some(instance) = &settings.instance_id {
+        config.set("group.instance.id", instance);
+    }
     config.create_with_context(Context::new(rebalances)).map(Arc::new)
 }
