@@ -10,9 +10,10 @@ use crate::enrich::identity::{IdentityKey, IdentityKeyError};
 use crate::enrich::names::NameLists;
 use crate::mapping::dictionaries::Dictionaries;
 use crate::model::apply::{DeadlineRules, Deadlines};
-use crate::model::calendar::Calendar;
+use crate::model::calendar::{Calendar, MoscowDay};
 use crate::model::case::Case;
 use crate::model::policy::{CaseFacts, Due, NameIds, Policies, PolicyId};
+use crate::model::time::Time;
 use crate::model::words::Clock;
 
 #[derive(Debug, Error)]
@@ -35,7 +36,12 @@ pub struct SharedRules {
     pub policies: Arc<Policies>,
     pub identity: Arc<IdentityKey>,
     sources: Vec<String>,
+    calendars: Vec<Calendar>,
 }
+
+/// Deadlines reach this far (seconds): a calendar that ends sooner leaves new cases without a deadline. Half a year gives
+/// the region time to enter the government's resolution on the next year's holidays.
+const CALENDAR_NEEDED: i64 = 180 * 86_400;
 
 /// The rules of one source.
 pub struct SourceRules {
@@ -99,7 +105,23 @@ impl SharedRules {
                 return Err(RulesError::Inconsistent(problems.join("\n")));
             }
         };
-        Ok(SharedRules { names, dictionaries, policies, identity: Arc::new(key), sources })
+        Ok(SharedRules { names, dictionaries, policies, identity: Arc::new(key), sources, calendars })
+    }
+
+    /// What will go wrong if nobody acts: calendars that end within half a year of `now`.
+    pub fn warnings(&self, now: Time) -> Vec<String> {
+        let horizon = now.plus_seconds(CALENDAR_NEEDED);
+        let ending = self.calendars.iter().filter(|calendar| calendar.ends_at() < horizon);
+        ending
+            .map(|calendar| {
+                format!(
+                    "calendar {} ends on {}: cases whose clocks run beyond that get no deadline. Add the next year to its \
+                     file in pipelines/calendars",
+                    calendar.name(),
+                    date_of(calendar.ends_at())
+                )
+            })
+            .collect()
     }
 
     /// The rules as a source's partitions ask them.
@@ -110,6 +132,12 @@ impl SharedRules {
         let place = self.sources.iter().position(|known| known == source).unwrap_or(usize::from(u8::MAX));
         SourceRules { policies: self.policies.clone(), numbers, source: place as u8 }
     }
+}
+
+/// The Moscow date as people here write it.
+fn date_of(time: Time) -> String {
+    let date = i32::try_from(MoscowDay::of(time).0).ok().and_then(chrono::NaiveDate::from_epoch_days);
+    date.map(|date| date.format("%d.%m.%Y").to_string()).unwrap_or_default()
 }
 
 impl DeadlineRules for SourceRules {
@@ -136,5 +164,23 @@ impl DeadlineRules for SourceRules {
             due_first: due(Clock::FirstAnswer, registered),
             due_final: due(Clock::FinalAnswer, case.round_since.unwrap_or(registered)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_calendar_that_ends_within_half_a_year_is_announced_with_its_date() {
+        let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config"));
+        let config = crate::config::load(folder, &|_: &str| None).unwrap_or_else(|errors| panic!("{errors}"));
+        let rules =
+            SharedRules::build(&config, Some("8f1c9d3e5a7b2c4d6e8f0a1b3c5d7e9f8f1c9d3e5a7b2c4d6e8f0a1b3c5d7e9f"))
+                .expect("the shipped rules fit together");
+        let last = rules.calendars.iter().map(Calendar::ends_at).min().expect("a calendar");
+        assert_eq!(rules.warnings(last.plus_seconds(-CALENDAR_NEEDED)), Vec::<String>::new());
+        let warned = rules.warnings(last.plus_seconds(1 - CALENDAR_NEEDED));
+        assert!(!warned.is_empty() && warned[0].contains(&date_of(last)), "{warned:?}");
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::app::rules::{RulesError, SharedRules};
-use crate::commands::load;
+use crate::commands::{load, now};
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  tsur check\n  tsur --config /etc/tsur check")]
@@ -12,7 +12,7 @@ pub struct Args {}
 pub fn main(folder: &Path, _args: &Args) -> anyhow::Result<()> {
     let config = load(folder)?;
     match SharedRules::build(&config, None) {
-        Ok(_) => {}
+        Ok(rules) => rules.warnings(now()).iter().for_each(|warning| println!("note: {warning}")),
         Err(RulesError::NoIdentityKey { variable }) => {
             println!("note: {variable} is not set; `tsur run` needs it");
         }

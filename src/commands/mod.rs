@@ -14,7 +14,7 @@ mod stop;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::bail;
 use clap::{Parser, Subcommand};
@@ -23,6 +23,7 @@ use rdkafka::config::ClientConfig;
 use crate::config::units::parse_duration;
 use crate::config::{self, Config};
 use crate::kafka::admin::partition_count;
+use crate::model::time::Time;
 
 /// Stream processing for a regional control centre: Kafka in, exactly-once ClickHouse out.
 #[derive(Parser)]
@@ -84,6 +85,12 @@ fn require_topic(kafka: &ClientConfig, topic: &str) -> anyhow::Result<()> {
         bail!("kafka topic {topic} does not exist; `tsur migrate --create-topics` makes those of the pipelines");
     }
     Ok(())
+}
+
+/// The clock of the machine.
+fn now() -> Time {
+    let since = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_millis() as i64);
+    Time::from_unix_millis(since).unwrap_or(Time::EARLIEST)
 }
 
 /// The async runtime of a command.

@@ -11,7 +11,7 @@ use crate::app::registry::Registry;
 use crate::app::rules::SharedRules;
 use crate::app::run::{RunOptions, run};
 use crate::app::start;
-use crate::commands::{load, runtime, signals, time_argument};
+use crate::commands::{load, now, runtime, signals, time_argument};
 use crate::partition::recovery::Consent;
 use crate::telemetry::{http, logs, metrics};
 
@@ -35,6 +35,9 @@ pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
     let config = load(folder)?;
     logs::start(&config.settings.log);
     let shared = SharedRules::build(&config, None)?;
+    for warning in shared.warnings(now()) {
+        tracing::warn!("{warning}");
+    }
     let recorder =
         PrometheusBuilder::new().install_recorder().context("the metrics recorder could not be installed")?;
     metrics::describe();

@@ -94,29 +94,29 @@ fn kafka(table: &Table, env: Environment, errors: &Errors) -> Kafka {
             errors.add_whole(ENVIRONMENT, "TSUR_KAFKA", format!("{brokers:?} is not a list of brokers"), BROKERS);
         }
     });
-    let instance = table.text("instance_id").inspect(|name| {
-        if !is_instance_name(name) {
-            table.refuse("instance_id", format!("{name:?} is not a name of a group member"), INSTANCE);
-        }
-    });
-    let given = env("TSUR_INSTANCE_ID").inspect(|name| {
-        if !is_instance_name(name) {
-            errors.add_whole(
-                ENVIRONMENT,
-                "TSUR_INSTANCE_ID",
-                format!("{name:?} is not a name of a group member"),
-                INSTANCE,
-            );
-        }
-    });
     Kafka {
         brokers: brokers.or(written).unwrap_or(default.brokers),
         group_id: table.text("group_id").unwrap_or(default.group_id),
-        instance_id: given.or(instance),
+        instance_id: instance_id(table, env, errors),
         session_timeout: table.duration("session_timeout", seconds(6..=1800)).unwrap_or(default.session_timeout),
         max_poll_interval: table.duration("max_poll_interval", seconds(10..=3600)).unwrap_or(default.max_poll_interval),
         properties: properties(&table.table("properties")),
     }
+}
+
+fn instance_id(table: &Table, env: Environment, errors: &Errors) -> Option<String> {
+    let problem = |name: &str| format!("{name:?} is not a name of a group member");
+    let written = table.text("instance_id").inspect(|name| {
+        if !is_instance_name(name) {
+            table.refuse("instance_id", problem(name), INSTANCE);
+        }
+    });
+    let given = env("TSUR_INSTANCE_ID").inspect(|name| {
+        if !is_instance_name(name) {
+            errors.add_whole(ENVIRONMENT, "TSUR_INSTANCE_ID", problem(name), INSTANCE);
+        }
+    });
+    given.or(written)
 }
 
 /// What Kafka allows, as for the name of a topic.

@@ -71,6 +71,11 @@ pub enum PollError {
     Kafka(#[from] KafkaError),
     #[error("kafka refused an offset: {0}. The log was cut while we read it; restart to get the range named")]
     OffsetRefused(String),
+    #[error(
+        "another process has joined the group under the name of this one ({0}). Every process of the group needs its own \
+         TSUR_INSTANCE_ID (kafka.instance_id in tsur.toml)"
+    )]
+    NameTaken(String),
     #[error("a partition of a topic that no pipeline reads was assigned: {0}")]
     UnknownTopic(String),
 }
@@ -381,11 +386,15 @@ impl State {
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
                 Err(PollError::OffsetRefused(error.to_string()))
             }
-            Some(
-                RDKafkaErrorCode::TopicAuthorizationFailed
-                | RDKafkaErrorCode::GroupAuthorizationFailed
-                | RDKafkaErrorCode::Fatal,
-            ) => Err(PollError::Kafka(error)),
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed) => {
+                Err(PollError::Kafka(error))
+            }
+            Some(RDKafkaErrorCode::FencedInstanceId) => Err(PollError::NameTaken(error.to_string())),
+            // the client is of no use from here on; what killed it stands beside the error
+            Some(RDKafkaErrorCode::Fatal) => match self.poller.consumer.client().fatal_error() {
+                Some((RDKafkaErrorCode::FencedInstanceId, reason)) => Err(PollError::NameTaken(reason)),
+                _ => Err(PollError::Kafka(error)),
+            },
             _ => {
                 warn!(%error, "kafka"); // brokers come back; the rest follows as a rebalance
                 Ok(())

@@ -37,3 +37,36 @@ async fn partitions_go_from_process_to_process_and_back_without_a_loss_or_a_doub
     installation.audit();
     assert_eq!(installation.number(rows).await, RECORDS as i64);
 }
+
+#[tokio::test]
+async fn a_process_that_comes_back_under_its_name_has_its_partitions_at_once_and_a_second_of_the_name_ends_the_first() {
+    let Some(installation) = Installation::new("named") else { return };
+    let settings = installation.read("config/tsur.toml").replace("\"6s\"", "\"45s\"");
+    installation.write("config/tsur.toml", &settings);
+    installation.publish_simulation(2_000, 23);
+    let rows = "SELECT count() FROM events";
+    let mut process = installation.start_as("node-1", "first.log");
+    eventually("rows flow", Duration::from_secs(60), async || installation.number(rows).await == 2_000).await;
+    process.kill().expect("kill -9");
+    process.wait().expect("it is gone");
+    installation.publish_simulation_numbered(2_000, 24, 5_000_000);
+    let mut process = installation.start_as("node-1", "second.log");
+    // without the name it would have to wait for the session of the dead one
+    eventually("it goes on", Duration::from_secs(15), async || installation.number(rows).await == 4_000).await;
+
+    let mut twin = installation.start_as("node-1", "twin.log");
+    installation.publish_simulation_numbered(2_000, 25, 9_000_000);
+    eventually("the twin reads on", Duration::from_secs(30), async || installation.number(rows).await == 6_000).await;
+    let mut status = None;
+    eventually("the first one ends by itself", Duration::from_secs(30), async || {
+        status = process.try_wait().expect("asked");
+        status.is_some()
+    })
+    .await;
+    assert!(!status.is_some_and(|status| status.success()));
+    let log = installation.read("second.log");
+    assert!(log.contains("TSUR_INSTANCE_ID"), "the remedy is named: {log}");
+    twin.kill().expect("kill -9");
+    twin.wait().expect("it is gone");
+    installation.audit();
+}

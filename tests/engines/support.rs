@@ -122,6 +122,18 @@ impl Installation {
         self.command(args).stdout(Stdio::null()).stderr(log).spawn().expect("tsur starts")
     }
 
+    /// Starts a group member with a name of its own (static membership).
+    pub fn start_as(&self, instance: &str, log: &str) -> Child {
+        let log = std::fs::File::create(self.folder.path().join(log)).expect("log file");
+        let mut command = self.command(&["run"]);
+        command.env("TSUR_INSTANCE_ID", instance).stdout(Stdio::null()).stderr(log).spawn().expect("tsur starts")
+    }
+
+    /// A file of the installation.
+    pub fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join(path)).expect("file")
+    }
+
     /// Reads everything there is to read and checks the books.
     pub fn run_until_idle(&self) {
         let run = self.tsur(&["run", "--until-idle", "4s"]);

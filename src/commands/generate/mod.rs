@@ -14,11 +14,11 @@ use anyhow::{Context, bail};
 use crate::commands::pace::parse_rate;
 use crate::commands::progress::Progress;
 use crate::commands::stop::Stop;
-use crate::commands::{load, runtime, time_argument};
+use crate::commands::{load, now, runtime, time_argument};
 use crate::generate::{Ledger, Region, SimulatedRecord, Simulation};
 use crate::model::time::Time;
 use files::Files;
-use plan::{Mode, Plan, now, parse_day, parse_share, plan};
+use plan::{Mode, Plan, parse_day, parse_share, plan};
 use send::Publication;
 
 #[derive(clap::Args)]

@@ -121,10 +121,6 @@ pub fn now_millis() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-pub fn now() -> Time {
-    Time::from_unix_millis(now_millis()).unwrap_or(Time::EARLIEST)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
