@@ -144,6 +144,27 @@ impl<L: OffsetLog, S: Sink> Crew<L, S> {
     }
 }
 
+/// Ends when the time to drain is over; never, as long as nobody says stop.
+pub async fn time_is_up(mut stop: watch::Receiver<Stop>) {
+    loop {
+        let told = *stop.borrow_and_update();
+        match told {
+            Stop::No => {
+                if stop.changed().await.is_err() {
+                    return std::future::pending().await; // nobody is left to set a time; the channels end the worker
+                }
+            }
+            Stop::DrainUntil(deadline) => {
+                tokio::select! {
+                    biased; // a nearer deadline may be set
+                    Ok(()) = stop.changed() => {}
+                    () = tokio::time::sleep_until(deadline) => return,
+                }
+            }
+        }
+    }
+}
+
 /// Waits between two attempts, but not beyond the time to drain.
 pub async fn pause(stop: &mut watch::Receiver<Stop>, backoff: Backoff, attempt: &mut u32) -> Result<(), FlightError> {
     let until = Instant::now() + backoff.pause(*attempt);

@@ -22,7 +22,7 @@ use crate::model::ids::{AssignmentEpoch, Offset, RulesVersion, StreamEpoch};
 use crate::model::windows::Retention;
 use crate::partition::batch::Written;
 use crate::partition::clock::Clock;
-use crate::partition::flight::{Backoff, FlightError, Stop};
+use crate::partition::flight::{Backoff, FlightError, Stop, time_is_up};
 use crate::partition::fold::{Fold, Progress, Tally};
 use crate::partition::ports::{OffsetLog, Sink, StreamId};
 use crate::partition::recovery::{Consent, LogView};
@@ -165,14 +165,11 @@ where
     /// Owns the partition from assignment to end.
     pub async fn run(mut self) -> WorkerEnd {
         let epoch = self.a.epoch;
-        let end = match self.recover().await {
-            Ok(from) => {
-                self.next = from;
-                self.begin = from;
-                self.status.send_modify(|status| status.phase = Phase::Running);
-                self.serve().await
-            }
-            Err(end) => end,
+        let stop = self.stop.clone();
+        let end = tokio::select! {
+            biased; // wherever the worker is, it does not outlive its time: a commit that still waits then must not be sent
+            () = time_is_up(stop) => WorkerEnd::Drained,
+            end = self.live() => end,
         };
         match &end {
             WorkerEnd::Drained => info!(partition = %self.a.stream, "partition drained"),
@@ -189,6 +186,18 @@ where
         });
         let _ = self.commands.send(Command::Left { epoch }); // the poll thread may be gone already
         end
+    }
+
+    async fn live(&mut self) -> WorkerEnd {
+        match self.recover().await {
+            Ok(from) => {
+                self.next = from;
+                self.begin = from;
+                self.status.send_modify(|status| status.phase = Phase::Running);
+                self.serve().await
+            }
+            Err(end) => end,
+        }
     }
 
     async fn serve(&mut self) -> WorkerEnd {

@@ -23,7 +23,6 @@ pub struct Row {
     /// Tick of its batch, milliseconds.
     pub sealed_at: i64,
     pub rules: u32,
-    pub outcome: Outcome,
     /// What the row says of its case; `None` where it reached none.
     pub fold: Option<JournalFold>,
     columns: Arc<Vec<(String, String)>>,
@@ -189,7 +188,7 @@ fn row_of(columns: &Arc<Vec<(String, String)>>, cells: Vec<Cell>, names: &NameLi
     });
     let sealed_at = number("sealed_at") as i64;
     let (item, rules) = (item as u16, rules as u32);
-    Row { offset: Offset(offset), item, sealed_at, rules, outcome, fold, columns: columns.clone(), cells }
+    Row { offset: Offset(offset), item, sealed_at, rules, fold, columns: columns.clone(), cells }
 }
 
 fn value_of(kind: &str, cell: &Cell) -> Value {

@@ -20,9 +20,10 @@ pub struct LogRecord {
 }
 
 /// The partition and its group.
-#[derive(Default)]
 pub struct Kafka {
     pub records: Vec<LogRecord>,
+    /// Offset after the last one given out, whether or not its record can be read.
+    pub high: Offset,
     pub committed: Option<(Offset, String)>,
     members: BTreeSet<u32>,
     generation: u64,
@@ -30,16 +31,17 @@ pub struct Kafka {
 
 impl Kafka {
     /// The records of a topic that nobody has read.
-    pub fn new(records: Vec<LogRecord>) -> Kafka {
-        Kafka { records, ..Kafka::default() }
+    pub fn new(records: Vec<LogRecord>, high: Offset) -> Kafka {
+        Kafka { records, high, members: BTreeSet::new(), committed: None, generation: 0 }
     }
 
-    pub fn high(&self) -> Offset {
+    /// Offset after the last record that can be read.
+    pub fn end(&self) -> Offset {
         self.records.last().map_or(Offset(0), |record| record.offset.next())
     }
 
     pub fn view(&self) -> LogView {
-        LogView { committed: self.committed.clone(), low: Offset(0), high: self.high() }
+        LogView { committed: self.committed.clone(), low: Offset(0), high: self.high }
     }
 
     /// A process joins; like everything that changes the members, that starts a new generation.

@@ -10,5 +10,6 @@ mod house;
 mod laws;
 mod log;
 mod records;
+mod regressions;
 mod sink;
 mod world;

@@ -17,7 +17,7 @@ use crate::model::ids::Offset;
 use crate::model::windows::Retention;
 use crate::partition::fold::{BatchLimits, Fold};
 use crate::partition::ports::StreamId;
-use crate::testkit::log::LogRecord;
+use crate::testkit::log::{Kafka, LogRecord};
 
 /// When a schedule begins, by the wall clock: 6 January 2026, noon in Moscow.
 pub const BEGIN: i64 = 1_767_690_000;
@@ -73,8 +73,8 @@ fn payload(case: u8, kind: u8, age: u8, minutes: u8, place: u8) -> Vec<u8> {
     format!(r#"{{"incident_id":"IM-{case}","event":"{kind}","at":"{at}","text":"Яма {case}",{place}}}"#).into_bytes()
 }
 
-/// The records as Kafka has them.
-pub fn log_of(sent: &[Sent]) -> Vec<LogRecord> {
+/// The topic as Kafka has it.
+pub fn log_of(sent: &[Sent]) -> Kafka {
     let mut records: Vec<LogRecord> = Vec::new();
     let mut payloads: Vec<Option<Vec<u8>>> = Vec::new();
     for (place, what) in sent.iter().enumerate() {
@@ -90,7 +90,7 @@ pub fn log_of(sent: &[Sent]) -> Vec<LogRecord> {
         payloads.push(payload.clone());
         records.push(LogRecord { offset: Offset(place as u64), time: (BEGIN - 600) * 1000 + place as i64, payload });
     }
-    records
+    Kafka::new(records, Offset(sent.len() as u64))
 }
 
 /// Deadlines of version 1 are twice as long as those of version 2.

@@ -24,7 +24,6 @@ use crate::testkit::cluster::{Cluster, FROZEN, Happened, Process};
 use crate::testkit::faults::{Fault, Incident, Script};
 use crate::testkit::house::House;
 use crate::testkit::laws;
-use crate::testkit::log::Kafka;
 use crate::testkit::records::{BEGIN, Sent, TestRules, fold, log_of, shared, stream};
 
 /// One history of a partition.
@@ -72,6 +71,10 @@ struct World {
     owners: u32,
     epoch: StreamEpoch,
     zombies: Vec<Owner>,
+    /// A zombie has other rules than its successor. Its journal block is dropped or is the one that counts, but an upsert
+    /// of windows is not fenced: landing late with the same version, it may show what the zombie computed. Until the
+    /// window changes again, `tsur audit` tells; the laws do not look at windows then.
+    has_foreign_zombie: bool,
 }
 
 /// How an ownership ended.
@@ -82,9 +85,15 @@ enum Over {
 
 /// Runs the schedule and checks the laws; the error says which was broken, and what had happened.
 pub fn run(schedule: &Schedule) -> Result<(), String> {
+    run_after(schedule, None)
+}
+
+/// The same with an offset that somebody has committed before.
+pub fn run_after(schedule: &Schedule, committed: Option<(Offset, String)>) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime").block_on(async {
         let mut world = World::new(schedule.clone());
+        world.cluster.lock().expect("sound").kafka.committed = committed;
         let outcome = match timeout(BOUND, world.history()).await {
             Ok(outcome) => outcome,
             Err(_) => Err("deadlock: nothing settled within the bound".to_owned()),
@@ -98,7 +107,7 @@ impl World {
     fn new(schedule: Schedule) -> World {
         let (happen, happened) = unbounded_channel();
         let cluster = Cluster {
-            kafka: Kafka::new(log_of(&schedule.records)),
+            kafka: log_of(&schedule.records),
             house: House::new(shared().names.clone()),
             script: Script::new(&schedule.incidents),
             owner: 0,
@@ -114,6 +123,7 @@ impl World {
             owners: 0,
             epoch: StreamEpoch(1),
             zombies: Vec::new(),
+            has_foreign_zombie: false,
         }
     }
 
@@ -126,7 +136,7 @@ impl World {
             let mut cluster = self.cluster.lock().expect("sound");
             cluster.trace.push("             the topic is recreated, its rows are deleted".to_owned());
             cluster.house.delete_rows();
-            cluster.kafka = Kafka::new(log_of(&self.schedule.second_life));
+            cluster.kafka = log_of(&self.schedule.second_life);
         }
         self.epoch = StreamEpoch(2);
         self.life().await
@@ -140,15 +150,18 @@ impl World {
             match self.own(owner).await? {
                 Over::Settled(owner) => break *owner,
                 Over::Next(incident) => {
+                    self.has_foreign_zombie |= rules != incident.next_rules && !self.zombies.is_empty();
                     rules = incident.next_rules;
-                    if incident.forgets_tokens && !matches!(incident.fault, Fault::Hang { .. } | Fault::Revoke { .. }) {
+                    // a request that is still on its way lands within its time-out, and the window of tokens is larger than that
+                    let is_quiet = self.zombies.is_empty() && matches!(incident.fault, Fault::Crash { .. });
+                    if incident.forgets_tokens && is_quiet {
                         self.cluster.lock().expect("sound").house.others_insert();
                     }
                 }
             }
         };
         self.end(owner).await?;
-        laws::check(&self.cluster, &self.happen).await
+        laws::check(&self.cluster, &self.happen, !self.has_foreign_zombie).await
     }
 
     fn start(&mut self, rules: u8) -> Owner {
@@ -276,7 +289,7 @@ impl World {
             owner.obey()?;
             let is_settled = {
                 let status = owner.status.borrow();
-                status.is_settled && status.phase == Phase::Running && status.position >= self.high()
+                status.is_settled && status.phase == Phase::Running && status.position >= self.end_of_log()
             };
             if is_fed && is_settled && expires.is_none() && taken.is_none() {
                 if owner.handed != owner.returned {
@@ -294,8 +307,8 @@ impl World {
         self.cluster.lock().expect("sound").kafka.records.len()
     }
 
-    fn high(&self) -> Offset {
-        self.cluster.lock().expect("sound").kafka.high()
+    fn end_of_log(&self) -> Offset {
+        self.cluster.lock().expect("sound").kafka.end()
     }
 
     fn expel(&self, process: u32) {
