@@ -154,7 +154,9 @@ where
     }
 
     fn report(&self, flight: &InFlight) {
+        let is_settled = self.is_settled(); // position and this belong together: `--until-idle` ends the process by them
         self.status.send_modify(|status| {
+            status.is_settled = is_settled;
             status.written = flight.end;
             status.position = self.next;
             status.cases = self.fold.cases.len();

@@ -71,6 +71,8 @@ struct World {
     owners: u32,
     epoch: StreamEpoch,
     zombies: Vec<Owner>,
+    /// Requests of former owners may land until then.
+    late_until: Instant,
     /// A zombie has other rules than its successor. Its journal block is dropped or is the one that counts, but an upsert
     /// of windows is not fenced: landing late with the same version, it may show what the zombie computed. Until the
     /// window changes again, `tsur audit` tells; the laws do not look at windows then.
@@ -123,6 +125,7 @@ impl World {
             owners: 0,
             epoch: StreamEpoch(1),
             zombies: Vec::new(),
+            late_until: Instant::now(),
             has_foreign_zombie: false,
         }
     }
@@ -150,10 +153,10 @@ impl World {
             match self.own(owner).await? {
                 Over::Settled(owner) => break *owner,
                 Over::Next(incident) => {
-                    self.has_foreign_zombie |= rules != incident.next_rules && !self.zombies.is_empty();
+                    self.has_foreign_zombie |= rules != incident.next_rules && Instant::now() < self.late_until;
                     rules = incident.next_rules;
                     // a request that is still on its way lands within its time-out, and the window of tokens is larger than that
-                    let is_quiet = self.zombies.is_empty() && matches!(incident.fault, Fault::Crash { .. });
+                    let is_quiet = Instant::now() > self.late_until;
                     if incident.forgets_tokens && is_quiet {
                         self.cluster.lock().expect("sound").house.others_insert();
                     }
@@ -247,8 +250,13 @@ impl World {
                             sleep(Duration::from_secs(1)).await;
                             return Ok(Over::Next(incident));
                         }
-                        Fault::Hang { .. } => expires = Some((Instant::now() + SESSION, incident)),
-                        Fault::Revoke { drain, .. } => {
+                        Fault::Hang { .. } => {
+                            self.late_until = Instant::now() + FROZEN + Duration::from_secs(1);
+                            expires = Some((Instant::now() + SESSION, incident));
+                        }
+                        Fault::Revoke { call, drain, .. } => {
+                            let late = Instant::now() + Duration::from_millis(100 * u64::from(call)) + LOOK;
+                            self.late_until = self.late_until.max(late);
                             let deadline = Instant::now() + Duration::from_millis(100 * u64::from(drain));
                             owner.stop.send_replace(Stop::DrainUntil(deadline));
                             taken = Some((deadline, incident));
@@ -337,9 +345,7 @@ impl World {
 
     /// Late requests land, zombies are let go, the owner drains.
     async fn end(&mut self, owner: Owner) -> Result<(), String> {
-        if !self.zombies.is_empty() {
-            sleep(FROZEN + Duration::from_secs(5)).await;
-        }
+        sleep_until(self.late_until + Duration::from_secs(5)).await;
         for mut zombie in std::mem::take(&mut self.zombies) {
             zombie.stop.send_replace(Stop::DrainUntil(Instant::now() + Duration::from_secs(5)));
             zombie.chunks = None;
