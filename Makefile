@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 # In order even under -j: the engines and the compiler would only take the cores from each other.
 .NOTPARALLEL:
-.PHONY: help demo build test test-unit test-engines bench fmt lint deny check \
+.PHONY: help demo build test test-unit test-engines mutations bench fmt lint deny check \
         engines-up engines-down engines-status setup clean
 
 help: ## list the targets
@@ -29,6 +29,10 @@ test-unit: ## tests that need no engine
 test-engines: setup ## all tests, with a Kafka and a ClickHouse of their own (ARGS="..." goes to `cargo test`)
 	@scripts/test.sh $(ARGS)
 
+mutations: ## put known bugs back one by one and demand that the laws see each (ARGS="NAME…" for some)
+	@scripts/setup.sh build
+	@scripts/mutations.sh $(ARGS)
+
 bench: setup ## what a record costs in memory and on real engines; figures in target/bench.json (ARGS="..." filters the former)
 	@scripts/bench.sh $(ARGS)
 
@@ -39,6 +43,7 @@ lint: ## formatting and clippy, warnings are errors
 	@scripts/setup.sh build
 	cargo fmt --all --check
 	cargo clippy --all-targets -- -D warnings
+	@scripts/mutations.sh --check
 
 deny: ## licences, advisories and sources of dependencies, if cargo-deny is installed
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny check; else echo 'cargo deny: not installed, skipped'; fi

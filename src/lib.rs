@@ -16,3 +16,5 @@ pub mod partition;
 pub mod publish;
 pub mod sink;
 pub mod telemetry;
+#[cfg(test)]
+mod testkit;

@@ -28,6 +28,7 @@ use crate::kafka::poll::{Command, PollError, PollEvent, PollStats, Poller};
 use crate::mapping::mapper::Mapper;
 use crate::model::ids::{AssignmentEpoch, StreamEpoch};
 use crate::model::windows::Retention;
+use crate::partition::clock::Clock;
 use crate::partition::flight::{Backoff, Stop};
 use crate::partition::fold::{BatchLimits, Fold};
 use crate::partition::ports::StreamId;
@@ -228,7 +229,8 @@ impl Member {
                 max_reject_ratio: settings.limits.max_reject_ratio,
             },
             retention,
-            backoff: Backoff { first: settings.clickhouse.first_backoff, longest: LONGEST_BACKOFF },
+            backoff: Backoff { first: settings.clickhouse.first_backoff, longest: LONGEST_BACKOFF, salt: epoch.0 },
+            clock: Clock::system(),
         };
         let (stop, stop_inbox) = watch::channel(Stop::No);
         let (status, status_copy) = watch::channel(PartitionStatus::default());
@@ -250,7 +252,7 @@ impl Member {
 
     fn revoke(&mut self, epoch: AssignmentEpoch, within: Duration) {
         if let Some(running) = self.running.get(&epoch) {
-            running.stop.send_replace(Stop::DrainUntil(Instant::now() + within));
+            running.stop.send_replace(Stop::DrainUntil(tokio::time::Instant::now() + within));
         }
     }
 
@@ -289,7 +291,7 @@ impl Member {
     async fn shut_down(&mut self, signal: &mut Signal, events: &mut UnboundedReceiver<PollEvent>) {
         self.registry.set_draining();
         let budget = self.config.settings.shutdown.budget.min(self.config.settings.kafka.drain());
-        let deadline = Instant::now() + budget;
+        let deadline = tokio::time::Instant::now() + budget;
         for running in self.running.values() {
             running.stop.send_replace(Stop::DrainUntil(deadline));
         }
@@ -308,7 +310,7 @@ impl Member {
                 event = events.recv() => if let Some(PollEvent::Assigned { epoch, .. }) = event {
                     let _ = self.commands.send(Command::Left { epoch });
                 },
-                () = tokio::time::sleep_until(tokio::time::Instant::from_std(deadline)) => break,
+                () = tokio::time::sleep_until(deadline) => break,
             }
         }
         self.workers.shutdown().await;

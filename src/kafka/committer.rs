@@ -46,6 +46,8 @@ impl Committer {
 fn serve(consumer: &GroupConsumer, inbox: &Receiver<Request>) {
     while let Ok(request) = inbox.recv() {
         match request {
+            // whoever gave up waiting may have given up the partition, and the broker would not know: it fences members
+            Request::Commit { done, .. } if done.is_closed() => {}
             Request::Commit { stream, offset, metadata, done } => {
                 let _ = done.send(commit(consumer, &stream, offset, &metadata)); // a waiter that left needs no answer
             }

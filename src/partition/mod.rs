@@ -1,6 +1,7 @@
 //! One partition and all its state: recovery, batches, the fold of records into cases and windows.
 
 pub mod batch;
+pub mod clock;
 pub mod flight;
 pub mod fold;
 pub mod ports;

@@ -87,6 +87,7 @@ pub struct RestoredCases {
 }
 
 /// One applied row of the journal, as a replay folds it.
+#[derive(Clone)]
 pub struct JournalFold {
     pub case: Case,
     pub effects: Vec<Effect>,
@@ -94,7 +95,7 @@ pub struct JournalFold {
 }
 
 /// Projection rows of one partition; every one is an upsert of a whole value.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct ProjectionRows {
     pub windows: Vec<(WindowKey, WindowValue)>,
     /// Minute (seconds since the epoch) and its open work.
@@ -110,6 +111,7 @@ impl ProjectionRows {
 }
 
 /// One row of `backlog`.
+#[derive(Clone)]
 pub struct BacklogRow {
     pub minute: u32,
     pub block: crate::model::case::BlockId,

@@ -97,6 +97,14 @@ pub fn decide(
         if intent.epoch != epoch {
             return Err(Refusal::OtherEpoch { found: intent.epoch.0, expected: epoch.0 });
         }
+        // the journal ends at the begin of the open intent or at its end; anywhere else somebody wrote under other bounds,
+        // and a replay would write twice what lies beyond, or pass over what is missing
+        if let Some(journal_end) = journal_end.filter(|end| *end > committed && *end != intent.range.end) {
+            if !consent.resume_from_journal {
+                return Err(Refusal::BehindJournal { committed, journal_end });
+            }
+            return within(log, journal_end, consent);
+        }
         if log.low > committed {
             if journal_end >= Some(intent.range.end) {
                 return within(log, intent.range.end, consent); // its rows landed, so the range is not needed again
@@ -168,6 +176,17 @@ mod tests {
         let view = log(Some(100), &intent(100, 150).to_string());
         for journal_end in [None, Some(Offset(100)), Some(Offset(150))] {
             assert_eq!(decide(&view, journal_end, EPOCH, NONE), Ok(Action::Replay { intent: intent(100, 150) }));
+        }
+    }
+
+    #[test]
+    fn a_journal_that_ends_elsewhere_than_the_open_intent_is_not_written_over() {
+        let view = log(Some(100), &intent(100, 150).to_string());
+        for end in [120, 151, 300] {
+            let expected = Refusal::BehindJournal { committed: Offset(100), journal_end: Offset(end) };
+            assert_eq!(decide(&view, Some(Offset(end)), EPOCH, NONE), Err(expected));
+            let resumed = decide(&view, Some(Offset(end)), EPOCH, RESUME);
+            assert_eq!(resumed, Ok(Action::Run { from: Offset(end) }));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Everything that leaves for ClickHouse: rows, blocks, tokens, retries, migrations.
 
-mod case_rows;
+pub(crate) mod case_rows;
 pub mod clickhouse;
 mod errors;
 pub mod journal;
