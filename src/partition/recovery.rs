@@ -97,6 +97,13 @@ pub fn decide(
         if intent.epoch != epoch {
             return Err(Refusal::OtherEpoch { found: intent.epoch.0, expected: epoch.0 });
         }
+        if let Some(journal_end) = journal_end.filter(|end| *end > intent.range.end) {
+            // every later batch begins with a commit of its own, so this one was put in its place by somebody else
+            if !consent.resume_from_journal {
+                return Err(Refusal::BehindJournal { committed, journal_end });
+            }
+            return within(log, journal_end, consent);
+        }
         if log.low > committed {
             if journal_end >= Some(intent.range.end) {
                 return within(log, intent.range.end, consent); // its rows landed, so the range is not needed again
@@ -169,6 +176,14 @@ mod tests {
         for journal_end in [None, Some(Offset(100)), Some(Offset(150))] {
             assert_eq!(decide(&view, journal_end, EPOCH, NONE), Ok(Action::Replay { intent: intent(100, 150) }));
         }
+    }
+
+    #[test]
+    fn an_intent_behind_the_end_of_the_journal_is_not_obeyed_because_what_follows_is_there_already() {
+        let view = log(Some(100), &intent(100, 150).to_string());
+        let expected = Refusal::BehindJournal { committed: Offset(100), journal_end: Offset(151) };
+        assert_eq!(decide(&view, Some(Offset(151)), EPOCH, NONE), Err(expected));
+        assert_eq!(decide(&view, Some(Offset(151)), EPOCH, RESUME), Ok(Action::Run { from: Offset(151) }));
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub struct Outcome {
 }
 
 /// Rows that have not come back by then never will.
-const LONGEST_STANDSTILL: Duration = Duration::from_secs(150);
+const LONGEST_STANDSTILL: Duration = Duration::from_secs(120);
 /// An end by SIGTERM has a budget of half a session and some room for closing.
 const LEAVES_WITHIN: Duration = Duration::from_secs(40);
 /// About a tenth of what the processes write at the usual rate.

@@ -43,7 +43,7 @@ struct Orders {
 }
 
 /// Rows that are still missing so long after the last fault are lost.
-const DRAINS_WITHIN: Duration = Duration::from_secs(180);
+const DRAINS_WITHIN: Duration = Duration::from_secs(120);
 const ENDS_WITHIN: Duration = Duration::from_secs(40);
 /// A loaded server and a network that is cut must not hold a request for longer than a few faults.
 const REQUEST_TIMEOUT: &str = "request_timeout = \"15s\"\n";
