@@ -177,7 +177,10 @@ impl Member {
                 biased; // the end first, then partitions coming and going, then bookkeeping
                 _ = signal.changed() => return Ok(()),
                 event = events.recv() => match event {
-                    Some(PollEvent::Assigned { stream, epoch, log, chunks }) => self.assign(stream, epoch, log, chunks),
+                    Some(PollEvent::Assigned { stream, epoch, log, chunks, gate }) => {
+                        let committer = self.committer.behind(gate);
+                        self.assign(stream, epoch, log, chunks, committer);
+                    }
                     Some(PollEvent::Revoked { epoch, within }) => self.revoke(epoch, within),
                     Some(PollEvent::Ended(result)) => return Ok(result?),
                     None => return Ok(()),
@@ -200,7 +203,14 @@ impl Member {
         }
     }
 
-    fn assign(&mut self, stream: StreamId, epoch: AssignmentEpoch, log: LogView, chunks: UnboundedReceiver<Chunk>) {
+    fn assign(
+        &mut self,
+        stream: StreamId,
+        epoch: AssignmentEpoch,
+        log: LogView,
+        chunks: UnboundedReceiver<Chunk>,
+        committer: Committer,
+    ) {
         let found = self.config.pipelines.iter().find(|pipeline| pipeline.kafka_topic == *stream.topic);
         let (Some(pipeline), Some(rules)) = (found, self.rules.get(&*stream.source)) else {
             let _ = self.commands.send(Command::Left { epoch });
@@ -237,7 +247,7 @@ impl Member {
         let worker = Worker::new(
             assignment,
             fold,
-            self.committer.clone(),
+            committer,
             self.sink.clone(),
             chunks,
             self.commands.clone(),

@@ -70,8 +70,12 @@ pub struct Facts {
 pub struct CaseOutcome {
     pub source: SourceKind,
     pub case_id: String,
+    /// Unix seconds of the event that opened it.
+    pub registered_at: u32,
     /// Canonical status name; empty when no sound record of the case was published.
     pub status: String,
+    /// An event of it was published after a newer one. Who reads it may take it for a repetition, in rare cases.
+    pub overtaken: bool,
     /// Unix seconds of the last final answer, zero when there was none.
     pub answered_at: u32,
     /// The last rating, zero when there was none.
@@ -234,6 +238,7 @@ impl Ledger {
                 Fact::Reopened => outcome.rating = 0,
                 _ => {}
             }
+            outcome.overtaken |= !current;
             if outcome.status != standing.status.map_or("", Status::name) {
                 outcome.status = standing.status.map_or("", Status::name).to_owned();
             }
@@ -289,6 +294,36 @@ mod tests {
         assert_eq!(ledger.incident.cases_by_status.of(Status::Answered), 1);
         assert_eq!(ledger.incident.cases_by_status.total(), 1);
         assert_eq!((ledger.incident.cases, ledger.incident.facts.routed), (1, 1));
+    }
+
+    #[test]
+    fn the_line_of_a_case_says_that_an_event_was_overtaken() {
+        let line = |case_id: &str| CaseOutcome {
+            source: SourceKind::Incident,
+            case_id: case_id.to_owned(),
+            registered_at: 100,
+            status: String::new(),
+            overtaken: false,
+            answered_at: 0,
+            rating: 0,
+        };
+        let mut ledger = Ledger { cases: vec![line("in order"), line("overtaken")], ..Ledger::default() };
+        let routed = Effect { fact: Fact::Routed, status: Some(Status::InWork), at: at(100) };
+        let answered = Effect { fact: Fact::Answered, status: Some(Status::Answered), at: at(200) };
+        for (line, effects) in [[routed, answered], [answered, routed]].iter().enumerate() {
+            let mut standing = Standing::default();
+            for effect in effects {
+                ledger.apply(SourceKind::Incident, Some(line), &mut standing, *effect);
+            }
+        }
+        for (line, overtaken) in ledger.cases.iter().zip([false, true]) {
+            assert_eq!(
+                (line.overtaken, line.answered_at, &*line.status),
+                (overtaken, 200, "answered"),
+                "{}",
+                line.case_id
+            );
+        }
     }
 
     #[test]

@@ -171,7 +171,15 @@ impl Simulation {
         if self.config.keep_cases {
             let mut case_id = String::new();
             push_key(&mut case_id, &case);
-            self.ledger.cases.push(CaseOutcome { source, case_id, status: String::new(), answered_at: 0, rating: 0 });
+            self.ledger.cases.push(CaseOutcome {
+                source,
+                case_id,
+                registered_at: at.seconds(),
+                status: String::new(),
+                overtaken: false,
+                answered_at: 0,
+                rating: 0,
+            });
         }
         let slot = match self.free_cases.pop() {
             Some(slot) => {

@@ -2,6 +2,7 @@
 //! TSUR_CLICKHOUSE_URL every test says that it was skipped and passes.
 
 mod broken_input;
+mod chaos;
 mod demo;
 mod exactly_once;
 mod group;

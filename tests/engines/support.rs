@@ -32,13 +32,18 @@ impl Installation {
             eprintln!("skipped {test}: TSUR_KAFKA and TSUR_CLICKHOUSE_URL are not set (see `make engines-up`)");
             return None;
         };
+        Some(Installation::at(test, kafka, clickhouse))
+    }
+
+    /// On engines of the test's own.
+    pub fn at(test: &str, kafka: String, clickhouse: String) -> Installation {
         let name = format!("{test}_{}", std::process::id());
         let folder = tempfile::tempdir().expect("a temporary folder");
         let installation = Installation { database: format!("tsur_{name}"), folder, name, kafka, clickhouse };
         installation.write_config();
         let migrated = installation.tsur(&["migrate", "--create-topics"]);
         assert!(migrated.status.success(), "{}", text(&migrated));
-        Some(installation)
+        installation
     }
 
     /// The same topics read by another group into another database.
@@ -94,7 +99,7 @@ impl Installation {
         std::fs::write(self.folder.path().join(path), content).expect("file");
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tsur"));
         command
             .arg("--config")
@@ -182,6 +187,13 @@ impl Installation {
         producer.flush(Duration::from_secs(30)).expect("all records are delivered");
     }
 
+    /// The region of the shipped reference files.
+    pub fn region() -> Region {
+        let read = |name: &str| std::fs::read_to_string(project("pipelines/reference").join(name)).expect("reference");
+        Region::from_toml(&read("blocks.toml"), &read("topics.toml"), &read("territories.toml"), &read("bodies.toml"))
+            .expect("the shipped reference is sound")
+    }
+
     /// Publishes a seeded simulation of both sources and gives its ledger.
     pub fn publish_simulation(&self, records: u64, seed: u64) -> Ledger {
         self.publish_simulation_numbered(records, seed, 1)
@@ -189,14 +201,7 @@ impl Installation {
 
     /// The same with case numbers from `serial` on: two simulations in one topic must not share cases.
     pub fn publish_simulation_numbered(&self, records: u64, seed: u64, serial: u64) -> Ledger {
-        let read = |name: &str| std::fs::read_to_string(project("pipelines/reference").join(name)).expect("reference");
-        let region = Region::from_toml(
-            &read("blocks.toml"),
-            &read("topics.toml"),
-            &read("territories.toml"),
-            &read("bodies.toml"),
-        )
-        .expect("the shipped reference is sound");
+        let region = Installation::region();
         let now = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("a clock").as_secs() as i64;
         let time = |seconds| Time::from_unix_seconds(seconds).expect("in range");
         let mut config = SimulationConfig::new(seed, time(now - 30 * 86_400), time(now));
@@ -232,6 +237,7 @@ impl Drop for Installation {
         let url = self.clickhouse.trim_start_matches("http://").to_owned();
         if let Ok(mut stream) = std::net::TcpStream::connect(&url) {
             use std::io::{Read, Write};
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(10))); // a server may be frozen
             let request = format!("POST / HTTP/1.0\r\nHost: {url}\r\nContent-Length: {}\r\n\r\n{drop}", drop.len());
             let _ = stream.write_all(request.as_bytes()).and_then(|()| stream.read_to_string(&mut String::new()));
         }
