@@ -46,6 +46,7 @@ impl Committer {
 fn serve(consumer: &GroupConsumer, inbox: &Receiver<Request>) {
     while let Ok(request) = inbox.recv() {
         match request {
+            Request::Commit { done, .. } if done.is_closed() => {} // the worker has given the partition back meanwhile
             Request::Commit { stream, offset, metadata, done } => {
                 let _ = done.send(commit(consumer, &stream, offset, &metadata)); // a waiter that left needs no answer
             }
