@@ -22,8 +22,9 @@ use crate::app::rules::{RulesError, SharedRules, SourceRules};
 use crate::config::{Config, Pipeline};
 use crate::kafka::admin::AdminError;
 use crate::kafka::chunk::Chunk;
-use crate::kafka::client::consumer;
+use crate::kafka::client::{base_config, consumer};
 use crate::kafka::committer::Committer;
+use crate::kafka::ends;
 use crate::kafka::poll::{Command, PollError, PollEvent, PollStats, Poller};
 use crate::mapping::mapper::Mapper;
 use crate::model::ids::{AssignmentEpoch, StreamEpoch};
@@ -40,6 +41,12 @@ use crate::telemetry::metrics;
 
 /// Longest pause between two attempts at a server that is away.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(8);
+
+/// Leaving the group takes this long at most, and with a second signal no longer than the other.
+const CLOSING: Duration = Duration::from_secs(5);
+const AT_ONCE: Duration = Duration::from_millis(500);
+/// The part of the shutdown budget that is kept for leaving the group.
+const CLOSING_SHARE: u32 = 10;
 
 /// What the command line adds to the configuration.
 #[derive(Clone, Copy, Debug, Default)]
@@ -87,7 +94,9 @@ struct Member {
     registry: Arc<Registry>,
     running: HashMap<AssignmentEpoch, Running>,
     workers: JoinSet<(AssignmentEpoch, WorkerEnd)>,
-    stopped: Vec<(StreamId, String)>,
+    stopped: Vec<(AssignmentEpoch, StreamId, String)>,
+    /// Partitions whose lag was told, so that it can be taken back when another process has them.
+    told: Vec<StreamId>,
 }
 
 /// Runs until told to stop, until idle, or until something needs a restart.
@@ -105,6 +114,7 @@ pub async fn run(
     let topics: Vec<&str> = config.pipelines.iter().map(|pipeline| pipeline.kafka_topic.as_str()).collect();
     consumer.subscribe(&topics)?;
     let (committer, _commit_thread) = Committer::start(consumer.clone())?;
+    let _ends = ends::watch(&base_config(&config.settings.kafka), registry.clone())?;
     let budget = &config.settings.budget;
     let poller = Poller {
         consumer,
@@ -143,18 +153,20 @@ pub async fn run(
         running: HashMap::new(),
         workers: JoinSet::new(),
         stopped: Vec::new(),
+        told: Vec::new(),
     };
     let outcome = member.serve(&mut event_inbox, &mut signal).await;
     member.shut_down(&mut signal, &mut event_inbox).await;
     // the last handles of the consumer go here; closing it leaves the group, which must not outlast the budget
     drop(member.committer);
     let closing = tokio::task::spawn_blocking(move || poll_thread.join());
-    if tokio::time::timeout(Duration::from_secs(5), closing).await.is_err() {
+    let patience = if *signal.borrow() >= 2 { AT_ONCE } else { CLOSING };
+    if tokio::time::timeout(patience, closing).await.is_err() {
         warn!("the consumer did not close in time; the group will notice by its session");
     }
     outcome?;
     match member.stopped.first() {
-        Some((partition, problem)) => Err(RunError::Stopped {
+        Some((_, partition, problem)) => Err(RunError::Stopped {
             count: member.stopped.len(),
             partition: partition.to_string(),
             problem: problem.clone(),
@@ -175,7 +187,10 @@ impl Member {
         loop {
             tokio::select! {
                 biased; // the end first, then partitions coming and going, then bookkeeping
-                _ = signal.changed() => return Ok(()),
+                _ = signal.changed() => {
+                    info!("asked to end, draining");
+                    return Ok(());
+                }
                 event = events.recv() => match event {
                     Some(PollEvent::Assigned { stream, epoch, log, chunks, gate }) => {
                         let committer = self.committer.behind(gate);
@@ -263,6 +278,10 @@ impl Member {
     fn revoke(&mut self, epoch: AssignmentEpoch, within: Duration) {
         if let Some(running) = self.running.get(&epoch) {
             running.stop.send_replace(Stop::DrainUntil(tokio::time::Instant::now() + within));
+        } else {
+            // a stopped partition goes to another process, which will say the same of it if it is still true
+            self.registry.remove(epoch);
+            self.stopped.retain(|(stopped, ..)| *stopped != epoch);
         }
     }
 
@@ -271,7 +290,9 @@ impl Member {
             ended.map_err(|panic| RunError::Failed { partition: "?".to_owned(), problem: panic.to_string() })?;
         let stream = self.running.remove(&epoch).map(|running| running.stream);
         match (end, stream) {
-            (WorkerEnd::Stopped(problem), Some(stream)) => self.stopped.push((stream, problem)), // stays visible in health
+            (WorkerEnd::Stopped(problem), Some(stream)) => {
+                self.stopped.push((epoch, stream, problem)); // stays visible in health
+            }
             (WorkerEnd::Failed(problem), stream) => {
                 let partition = stream.map_or_else(|| "?".to_owned(), |stream| stream.to_string());
                 return Err(RunError::Failed { partition, problem });
@@ -281,7 +302,7 @@ impl Member {
         Ok(())
     }
 
-    fn observe(&self) {
+    fn observe(&mut self) {
         let totals = self.registry.totals();
         let poll: &PollStats = &self.registry.poll;
         metrics::overview(&metrics::Overview {
@@ -292,8 +313,17 @@ impl Member {
             partitions: totals.partitions,
             cases: totals.cases,
             windows: totals.windows,
+            unready: self.registry.unready_by_kind(),
             ready: self.registry.unready().is_empty(),
         });
+        let lags = self.registry.lags();
+        for gone in self.told.iter().filter(|told| lags.iter().all(|(stream, _)| stream != *told)) {
+            metrics::lag(&gone.topic, gone.partition.0, 0);
+        }
+        for (stream, records) in &lags {
+            metrics::lag(&stream.topic, stream.partition.0, *records);
+        }
+        self.told = lags.into_iter().map(|(stream, _)| stream).collect();
     }
 
     /// Drains every worker within the budget; a second signal ends the waiting. What does not land is left as an open
@@ -301,7 +331,7 @@ impl Member {
     async fn shut_down(&mut self, signal: &mut Signal, events: &mut UnboundedReceiver<PollEvent>) {
         self.registry.set_draining();
         let budget = self.config.settings.shutdown.budget.min(self.config.settings.kafka.drain());
-        let deadline = tokio::time::Instant::now() + budget;
+        let deadline = tokio::time::Instant::now() + budget - budget / CLOSING_SHARE;
         for running in self.running.values() {
             running.stop.send_replace(Stop::DrainUntil(deadline));
         }
@@ -313,7 +343,12 @@ impl Member {
                     break;
                 }
                 ended = self.workers.join_next() => match ended {
-                    Some(Ok((epoch, _))) => { self.running.remove(&epoch); }
+                    Some(Ok((epoch, end))) => {
+                        let gone = self.running.remove(&epoch);
+                        if let (Some(gone), WorkerEnd::Stopped(problem)) = (gone, end) {
+                            self.stopped.push((epoch, gone.stream, problem));
+                        }
+                    }
                     Some(Err(panic)) => warn!(%panic, "a worker panicked while draining"),
                     None => break,
                 },

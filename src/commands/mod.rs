@@ -1,5 +1,5 @@
 //! The commands of the binary, one file each. Owner: `main`. Invariant: a command that found something wrong ends with
-//! exit code 1 and says what to do; help texts have an example.
+//! an exit code other than 0 (`exit_code`) and says what to do; help texts have an example.
 
 mod audit;
 mod check;
@@ -20,10 +20,17 @@ use anyhow::bail;
 use clap::{Parser, Subcommand};
 use rdkafka::config::ClientConfig;
 
+use crate::app::rules::RulesError;
+use crate::app::run::RunError;
+use crate::config::errors::ConfigErrors;
 use crate::config::units::parse_duration;
 use crate::config::{self, Config};
 use crate::kafka::admin::partition_count;
 use crate::model::time::Time;
+
+const FAILURE: i32 = 1;
+const NEEDS_OPERATOR: i32 = 3;
+const WRONG_CONFIGURATION: i32 = 78;
 
 /// Stream processing for a regional control centre: Kafka in, exactly-once ClickHouse out.
 #[derive(Parser)]
@@ -65,6 +72,24 @@ pub fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Publish(args) => publish::main(&folder, &args),
         Command::Generate(args) => generate::main(&folder, &args),
         Command::Audit(args) => audit::main(&folder, &args),
+    }
+}
+
+/// The exit code of a failure, for supervisors and scripts.
+///
+/// | code | meaning | does a new start help? |
+/// |---|---|---|
+/// | 1 | an engine is away, a partition failed, something was found wrong | yes, or it is said what to do |
+/// | 3 | told to end with stopped partitions | no, an operator is needed |
+/// | 78 | the configuration is wrong (`EX_CONFIG` of sysexits.h) | no, until a file is changed |
+pub fn exit_code(problem: &anyhow::Error) -> i32 {
+    let rules = |cause: &(dyn std::error::Error + 'static)| cause.is::<ConfigErrors>() || cause.is::<RulesError>();
+    if problem.chain().any(rules) {
+        return WRONG_CONFIGURATION;
+    }
+    match problem.downcast_ref::<RunError>() {
+        Some(RunError::Stopped { .. }) => NEEDS_OPERATOR,
+        _ => FAILURE,
     }
 }
 

@@ -32,6 +32,8 @@ const CHUNK_RECORDS: usize = 512;
 const CHUNK_BYTES: usize = 512 * 1024;
 /// Records taken in one go before commands and rebalances are looked at again.
 const ROUND_RECORDS: usize = 4096;
+/// The same in bytes: the budget is looked at between rounds, so a round of long records must end early.
+const ROUND_BYTES: usize = 8 << 20;
 /// Longest wait for a record; refunds are noticed at this pace when nothing flows.
 const IDLE_WAIT: Duration = Duration::from_millis(10);
 /// Asking for committed offsets and watermarks at an assignment.
@@ -325,13 +327,14 @@ impl State {
     fn take_records(&mut self) -> Result<(), PollError> {
         let consumer = self.poller.consumer.clone();
         let mut wait = IDLE_WAIT;
-        let mut taken = 0;
-        while taken < ROUND_RECORDS {
+        let (mut taken, mut bytes) = (0, 0);
+        while taken < ROUND_RECORDS && bytes < ROUND_BYTES {
             match consumer.poll(wait) {
                 None => break,
                 Some(Ok(message)) => {
                     self.deliver(&message);
                     taken += 1;
+                    bytes += message.payload_len();
                 }
                 Some(Err(error)) => self.judge(error)?,
             }

@@ -58,6 +58,29 @@ pub struct Recent {
     rejected: u32,
 }
 
+/// What was wrong with the latest reject, for the message of a partition that stops for a flood of them.
+#[derive(Clone, Debug)]
+pub struct LastReject {
+    pub offset: Offset,
+    reason: &'static str,
+    column: String,
+    /// Masked.
+    excerpt: Vec<u8>,
+}
+
+impl std::fmt::Display for LastReject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.reason)?;
+        if !self.column.is_empty() {
+            write!(f, " in column {:?}", self.column)?;
+        }
+        if !self.excerpt.is_empty() {
+            write!(f, " ({})", String::from_utf8_lossy(&self.excerpt))?;
+        }
+        Ok(())
+    }
+}
+
 /// Records the share is told of; halved when reached, so that the past fades.
 const RECENT_RECORDS: u32 = 10_000;
 
@@ -83,6 +106,7 @@ pub struct Fold<R> {
     pub windows: Windows,
     pub tally: Tally,
     pub recent: Recent,
+    pub last_reject: LastReject,
     journal: JournalBlock,
     mapper: Mapper,
     rules: Arc<R>,
@@ -107,6 +131,7 @@ impl<R: DeadlineRules> Fold<R> {
             windows: Windows::new(retention, None),
             tally: Tally::default(),
             recent: Recent::default(),
+            last_reject: LastReject { offset: Offset(0), reason: "", column: String::new(), excerpt: Vec::new() },
             journal: JournalBlock::new(stream, names),
             mapper,
             rules,
@@ -243,6 +268,11 @@ impl<R: DeadlineRules> Fold<R> {
             self.tally.rejected += 1;
             self.tally.rejects_in_a_row += 1;
             self.recent.note(true);
+            self.last_reject.offset = position.offset;
+            self.last_reject.reason = reason;
+            self.last_reject.column.clear();
+            self.last_reject.column.push_str(field);
+            self.last_reject.excerpt.clone_from(&self.excerpt);
         } else {
             self.tally.ignored += 1;
         }

@@ -131,7 +131,7 @@ pub trait Sink: Send + Sync + 'static {
         rows: &ProjectionRows,
         below: Offset,
     ) -> impl Future<Output = Result<(), SinkError>> + Send;
-    /// The last offset of the partition in the journal.
+    /// The last offset of the partition that is accounted: in the journal, or accepted as lost.
     fn last_offset(&self, stream: &StreamId) -> impl Future<Output = Result<Option<Offset>, SinkError>> + Send;
     /// Number of journal rows in the range.
     fn rows_in(&self, stream: &StreamId, range: OffsetRange) -> impl Future<Output = Result<u64, SinkError>> + Send;

@@ -240,6 +240,9 @@ where
         // a stop in order leaves tables that agree with each other, not only a journal that the next owner completes
         self.windows_at = Instant::now().checked_sub(WINDOWS_EVERY).unwrap_or(self.windows_at);
         self.recount_at = Instant::now().checked_sub(RECOUNT_EVERY).unwrap_or(self.recount_at);
+        if deadline <= Instant::now() {
+            return WorkerEnd::Drained; // the partition is not ours any more, or the process ends now
+        }
         if self.fold.rows() > 0 {
             let slot = self.slots.clone().acquire_owned();
             match tokio::time::timeout_at(deadline, slot).await {

@@ -193,7 +193,9 @@ where
             Ok(from) => {
                 self.next = from;
                 self.begin = from;
-                self.status.send_modify(|status| status.phase = Phase::Running);
+                self.status.send_modify(|status| {
+                    (status.phase, status.position, status.written) = (Phase::Running, from, from);
+                });
                 self.serve().await
             }
             Err(end) => end,
@@ -312,10 +314,12 @@ where
         } else {
             format!("{:.0} % of the last records were rejected", 100.0 * share.unwrap_or_default())
         };
+        let last = &self.fold.last_reject;
         Err(WorkerEnd::Stopped(format!(
-            "{what}, the last before offset {}: that is a broken pipeline file or sender, not a broken record. See \
-             v_dead_letters, correct the one or the other, or raise limits.max_consecutive_rejects or limits.max_reject_ratio",
-            self.next
+            "{what}, the last at offset {}: {last}. That is a broken pipeline file or sender, not a broken record. See \
+             v_dead_letters, correct the one or the other, or raise limits.max_consecutive_rejects or limits.max_reject_ratio, and start again: what is not in the \
+             journal yet will be read again",
+            last.offset
         )))
     }
 

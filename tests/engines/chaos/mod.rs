@@ -204,10 +204,10 @@ async fn wind_up(ground: &Arc<Ground>, orders: &Orders) -> Vec<String> {
     tokio::time::sleep(Duration::from_secs(4)).await;
     let own_ends = ground.processes.own_ends();
     (0..orders.processes).for_each(|member| ground.processes.ask_to_leave(member));
-    let left =
-        futures::future::join_all((0..orders.processes).map(|member| ground.processes.left(member, ENDS_WITHIN))).await;
-    if left.contains(&false) {
-        println!("chaos: a process did not end within {ENDS_WITHIN:?} of its SIGTERM");
+    for member in 0..orders.processes {
+        if !ground.processes.left(member, ENDS_WITHIN).await {
+            println!("chaos: process {member} did not end within {ENDS_WITHIN:?} of its SIGTERM");
+        }
     }
     own_ends
 }
