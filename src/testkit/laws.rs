@@ -19,7 +19,7 @@ use crate::model::case::Case;
 use crate::model::case_store::{CaseStore, Found};
 use crate::model::ids::{AssignmentEpoch, CaseKey, Offset, RulesVersion};
 use crate::model::time::Time;
-use crate::model::windows::Retention;
+use crate::model::windows::{Retention, WindowKey, WindowValue};
 use crate::partition::fold::Progress;
 use crate::partition::restore::restore;
 use crate::testkit::block::{Row, read_block};
@@ -102,33 +102,22 @@ fn accounted(house: &House, records: &[LogRecord]) -> Result<Vec<Row>, String> {
 /// Law 3 for the windows.
 fn windows_agree(house: &House, high: Offset) -> Result<(), String> {
     let recount = house.recount(high);
-    let shares = |pick: fn(&crate::model::windows::WindowValue) -> crate::model::windows::WindowValue| {
-        recount
-            .iter()
-            .map(|(key, value)| (*key, pick(value)))
-            .filter(|(_, value)| *value != Default::default())
-            .collect::<BTreeMap<_, _>>()
-    };
-    let held = |table: &WindowTable| {
-        table
-            .iter()
-            .map(|(key, (_, value))| (*key, *value))
-            .filter(|(_, value)| *value != Default::default())
-            .collect::<BTreeMap<_, _>>()
-    };
-    let tables = [
-        ("sla_windows", held(&house.sla), shares(|value| split(value).0)),
-        ("satisfaction_windows", held(&house.satisfaction), shares(|value| split(value).1)),
-    ];
-    for (table, held, expected) in tables {
-        for key in held.keys().chain(expected.keys()) {
-            if held.get(key) != expected.get(key) {
-                return Err(format!(
-                    "{table} {key:?}:\n  holds   {:?}\n  recount {:?}",
-                    held.get(key),
-                    expected.get(key)
-                ));
-            }
+    table_agrees("sla_windows", &house.sla, &recount, |value| split(value).0)?;
+    table_agrees("satisfaction_windows", &house.satisfaction, &recount, |value| split(value).1)
+}
+
+/// A row of zeros says as much as none.
+fn table_agrees(
+    name: &str,
+    table: &WindowTable,
+    recount: &BTreeMap<WindowKey, WindowValue>,
+    share: impl Fn(&WindowValue) -> WindowValue,
+) -> Result<(), String> {
+    for key in table.keys().chain(recount.keys()) {
+        let held = table.get(key).map_or_else(WindowValue::default, |(_, value)| *value);
+        let expected = recount.get(key).map_or_else(WindowValue::default, &share);
+        if held != expected {
+            return Err(format!("{name} {key:?}:\n  holds   {held:?}\n  recount {expected:?}"));
         }
     }
     Ok(())
