@@ -34,6 +34,8 @@ pub struct Cluster {
     pub script: Script,
     pub owner: u32,
     pub dead: BTreeSet<u32>,
+    /// Incidents that happened.
+    pub met: Vec<Incident>,
     /// What was called and what became of it, for the report of a failure.
     pub trace: Vec<String>,
 }
@@ -98,6 +100,7 @@ impl Process {
             if cluster.owner == self.id { cluster.script.meet(point) } else { None }
         };
         let Some(incident) = met else { return Reply::Done(self.do_it(&what, sent, effect)) };
+        self.cluster().met.push(incident);
         self.note(format!("{:?} at {point:?} of {what}", incident.fault));
         match incident.fault {
             Fault::Away { .. } => Reply::Away,

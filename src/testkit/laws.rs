@@ -7,10 +7,11 @@
 //!
 //! A failure prints the shrunk schedule as Rust, to be kept in `regressions`, and what had happened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -19,7 +20,7 @@ use crate::model::case::Case;
 use crate::model::case_store::{CaseStore, Found};
 use crate::model::ids::{AssignmentEpoch, CaseKey, Offset, RulesVersion};
 use crate::model::time::Time;
-use crate::model::windows::Retention;
+use crate::model::windows::{Retention, WindowKey, WindowValue};
 use crate::partition::fold::Progress;
 use crate::partition::restore::restore;
 use crate::testkit::block::{Row, read_block};
@@ -28,7 +29,7 @@ use crate::testkit::faults::{Fault, Incident, Point, Script};
 use crate::testkit::house::{House, WindowTable, split};
 use crate::testkit::log::LogRecord;
 use crate::testkit::records::{AGES, BEGIN, KINDS, PLACES, Sent, TestRules, fold, shared, stream};
-use crate::testkit::world::{Schedule, run};
+use crate::testkit::world::{Schedule, run, run_after};
 
 /// All laws, when everything has come to rest; `with_projections`: law 3 too.
 pub async fn check(
@@ -102,33 +103,22 @@ fn accounted(house: &House, records: &[LogRecord]) -> Result<Vec<Row>, String> {
 /// Law 3 for the windows.
 fn windows_agree(house: &House, high: Offset) -> Result<(), String> {
     let recount = house.recount(high);
-    let shares = |pick: fn(&crate::model::windows::WindowValue) -> crate::model::windows::WindowValue| {
-        recount
-            .iter()
-            .map(|(key, value)| (*key, pick(value)))
-            .filter(|(_, value)| *value != Default::default())
-            .collect::<BTreeMap<_, _>>()
-    };
-    let held = |table: &WindowTable| {
-        table
-            .iter()
-            .map(|(key, (_, value))| (*key, *value))
-            .filter(|(_, value)| *value != Default::default())
-            .collect::<BTreeMap<_, _>>()
-    };
-    let tables = [
-        ("sla_windows", held(&house.sla), shares(|value| split(value).0)),
-        ("satisfaction_windows", held(&house.satisfaction), shares(|value| split(value).1)),
-    ];
-    for (table, held, expected) in tables {
-        for key in held.keys().chain(expected.keys()) {
-            if held.get(key) != expected.get(key) {
-                return Err(format!(
-                    "{table} {key:?}:\n  holds   {:?}\n  recount {:?}",
-                    held.get(key),
-                    expected.get(key)
-                ));
-            }
+    table_agrees("sla_windows", &house.sla, &recount, |value| split(value).0)?;
+    table_agrees("satisfaction_windows", &house.satisfaction, &recount, |value| split(value).1)
+}
+
+/// A row of zeros says as much as none.
+fn table_agrees(
+    name: &str,
+    table: &WindowTable,
+    recount: &BTreeMap<WindowKey, WindowValue>,
+    share: impl Fn(&WindowValue) -> WindowValue,
+) -> Result<(), String> {
+    for key in table.keys().chain(recount.keys()) {
+        let held = table.get(key).map_or_else(WindowValue::default, |(_, value)| *value);
+        let expected = recount.get(key).map_or_else(WindowValue::default, &share);
+        if held != expected {
+            return Err(format!("{name} {key:?}:\n  holds   {held:?}\n  recount {expected:?}"));
         }
     }
     Ok(())
@@ -200,6 +190,21 @@ fn incident(rules: u8) -> impl Strategy<Value = Incident> {
     })
 }
 
+/// An offset is read back only after the reply to an intent was lost.
+fn with_lost_intents(incidents: &[Incident]) -> Vec<Incident> {
+    let mut all = Vec::new();
+    for incident in incidents {
+        if incident.point == Point::Readback {
+            let fault = Fault::Lost { after: incident.skip % 2 == 0 };
+            all.push(Incident { point: Point::Begin, fault, ..*incident });
+            all.push(Incident { skip: 0, ..*incident });
+        } else {
+            all.push(*incident);
+        }
+    }
+    all
+}
+
 fn schedules(flavour: Flavour) -> impl Strategy<Value = Schedule> {
     let chunks = proptest::collection::vec((1..12u8, 0..16u8), 1..5);
     let incidents = proptest::collection::vec(incident(flavour.rules), 0..6);
@@ -210,7 +215,7 @@ fn schedules(flavour: Flavour) -> impl Strategy<Value = Schedule> {
             chunks,
             rows,
             rules,
-            incidents,
+            incidents: with_lost_intents(&incidents),
             second_life,
         },
     )
@@ -220,20 +225,24 @@ fn number_from(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
 }
 
-/// Checks the laws on this test's share of the schedules. TSUR_LAWS_SEED draws others, TSUR_LAWS_SCHEDULES so many in all.
-fn hold(share: u32, seed: u64, flavour: Flavour) {
-    let all = number_from("TSUR_LAWS_SCHEDULES").unwrap_or(2000) as u32;
-    let base = number_from("TSUR_LAWS_SEED").unwrap_or(1);
+fn dice(base: u64, number: u64) -> TestRng {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&base.to_le_bytes());
-    bytes[8..16].copy_from_slice(&seed.to_le_bytes());
+    bytes[8..16].copy_from_slice(&number.to_le_bytes());
+    TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
+}
+
+/// Checks the laws on this test's share of the schedules. TSUR_LAWS_SEED draws others, TSUR_LAWS_SCHEDULES so many in all.
+fn hold(share: u32, number: u64, flavour: Flavour) {
+    let all = number_from("TSUR_LAWS_SCHEDULES").unwrap_or(2000) as u32;
+    let base = number_from("TSUR_LAWS_SEED").unwrap_or(1);
     let config = Config {
         cases: (all * share / 20).max(1),
         failure_persistence: None,
         max_shrink_iters: 3000,
         ..Config::default()
     };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    let mut runner = TestRunner::new_with_rng(config, dice(base, number));
     let result = runner.run(&schedules(flavour), |schedule| run(&schedule).map_err(TestCaseError::fail));
     match result {
         Ok(()) => {}
@@ -263,4 +272,22 @@ fn owners_with_different_rules_leave_rows_that_say_which_rules_made_them() {
 #[test]
 fn a_recreated_topic_under_a_raised_epoch_loses_no_record_to_old_tokens() {
     hold(2, 4, Flavour { rules: 1, second_life: true });
+}
+
+#[test]
+fn the_schedules_bring_every_fault_to_every_point() {
+    let mut runner = TestRunner::new_with_rng(Config::default(), dice(1, 1));
+    let strategy = schedules(Flavour { rules: 1, second_life: false });
+    let mut met = BTreeSet::new();
+    for _ in 0..600 {
+        let schedule = strategy.new_tree(&mut runner).expect("a schedule").current();
+        let (_, incidents) = run_after(&schedule, None);
+        met.extend(incidents.iter().map(|incident| format!("{:?} {:?}", incident.point, incident.fault)));
+    }
+    for point in [Point::Begin, Point::Readback, Point::Write, Point::Project, Point::Finish, Point::Restore] {
+        for fault in ["Crash", "Lost", "Away", "Hang", "Revoke"] {
+            let wanted = format!("{point:?} {fault}");
+            assert!(met.iter().any(|known| known.starts_with(&wanted)), "never: {wanted}");
+        }
+    }
 }

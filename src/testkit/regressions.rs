@@ -25,7 +25,7 @@ fn a_replay_whose_last_records_are_gone_stops_and_names_the_range_and_the_way_ou
     let range = OffsetRange { begin: Offset(0), end: Offset(4) };
     let intent = Intent { range, epoch: StreamEpoch(1), rules: RulesVersion(1), tick: BEGIN * 1000 };
     let records = vec![event(1, 0), event(2, 0), Sent::Hole, Sent::Hole];
-    let stopped = run_after(&schedule(records, Vec::new()), Some((Offset(0), intent.to_string())));
+    let (stopped, _) = run_after(&schedule(records, Vec::new()), Some((Offset(0), intent.to_string())));
     let problem = stopped.expect_err("the records up to 4 never come");
     assert!(problem.contains("Stopped(\"the open intent [0,4) of tsur.in.incident/0 cannot be replayed"), "{problem}");
     assert!(problem.contains("commit offset 0 without metadata"), "{problem}");

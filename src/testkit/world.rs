@@ -87,11 +87,11 @@ enum Over {
 
 /// Runs the schedule and checks the laws; the error says which was broken, and what had happened.
 pub fn run(schedule: &Schedule) -> Result<(), String> {
-    run_after(schedule, None)
+    run_after(schedule, None).0
 }
 
-/// The same with an offset that somebody has committed before.
-pub fn run_after(schedule: &Schedule, committed: Option<(Offset, String)>) -> Result<(), String> {
+/// The same with an offset that somebody has committed before; gives the incidents that happened too.
+pub fn run_after(schedule: &Schedule, committed: Option<(Offset, String)>) -> (Result<(), String>, Vec<Incident>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime").block_on(async {
         let mut world = World::new(schedule.clone());
@@ -100,8 +100,9 @@ pub fn run_after(schedule: &Schedule, committed: Option<(Offset, String)>) -> Re
             Ok(outcome) => outcome,
             Err(_) => Err("deadlock: nothing settled within the bound".to_owned()),
         };
-        let trace = world.cluster.lock().map(|cluster| cluster.trace.join("\n")).unwrap_or_default();
-        outcome.map_err(|broken| format!("{broken}\n{trace}"))
+        let cluster = world.cluster.lock().expect("sound");
+        let outcome = outcome.map_err(|broken| format!("{broken}\n{}", cluster.trace.join("\n")));
+        (outcome, cluster.met.clone())
     })
 }
 
@@ -114,6 +115,7 @@ impl World {
             script: Script::new(&schedule.incidents),
             owner: 0,
             dead: Default::default(),
+            met: Vec::new(),
             trace: Vec::new(),
         };
         World {
