@@ -5,3 +5,6 @@ pub mod dictionaries;
 pub mod mapper;
 pub mod times;
 pub mod words;
+
+#[cfg(test)]
+mod hostile_tests;

@@ -6,7 +6,7 @@ use super::*;
 use crate::config::pipeline::{Delimiter, Encoding, FieldMapping, Format, Shape, TableLayout, TimeFormat, UnknownWord};
 use crate::model::words::Field;
 
-fn pipeline(key: &str) -> Pipeline {
+pub(super) fn pipeline(key: &str) -> Pipeline {
     let case = FieldMapping {
         field: Field::CaseId,
         columns: vec![key.to_owned()],
@@ -40,7 +40,7 @@ fn pipeline(key: &str) -> Pipeline {
 }
 
 /// Each row as `line key payload`, or the message.
-fn rows_of(kind: FileKind, bytes: &[u8], pipeline: &Pipeline, limit: usize) -> Vec<String> {
+pub(super) fn rows_of(kind: FileKind, bytes: &[u8], pipeline: &Pipeline, limit: usize) -> Vec<String> {
     let input = Box::new(Cursor::new(bytes.to_vec()));
     let mut reader = match TableReader::from_input("f", kind, input, pipeline, limit) {
         Ok(reader) => reader,
