@@ -14,5 +14,6 @@ pub mod mapping;
 pub mod model;
 pub mod partition;
 pub mod publish;
+pub mod rebuild;
 pub mod sink;
 pub mod telemetry;

@@ -7,5 +7,6 @@ mod exactly_once;
 mod group;
 mod publish;
 mod published_files;
+mod rebuild;
 mod schema;
 mod support;
