@@ -147,7 +147,7 @@ async fn marks(client: &Client, share: &Share, from: u32) -> Result<Vec<Mark>, R
 /// Writes the rows of every counted minute of a partition into the tables beside; both get the marks.
 pub async fn fill(client: &Client, share: &Share, now: u32, watch: &mut impl Watch) -> Result<(), RebuildError> {
     let marks = marks(client, share, now.saturating_sub(KEEP)).await?;
-    write(client, share, &marks, Into::BESIDE, watch).await
+    write(client, share, &marks, Target::BESIDE, watch).await
 }
 
 /// The marks that the old tables have in a newer version than the new ones: an insert was on its way during the swap.
@@ -172,14 +172,14 @@ pub async fn left_behind(client: &Client, share: &Share) -> Result<Vec<Mark>, Re
 
 /// The tables that `write` writes.
 #[derive(Clone, Copy)]
-pub struct Into {
+pub struct Target {
     pub rows: &'static str,
     pub marks: &'static str,
 }
 
-impl Into {
-    pub const BESIDE: Into = Into { rows: "backlog_rebuild", marks: "backlog_marks_rebuild" };
-    pub const LIVE: Into = Into { rows: "backlog", marks: "backlog_marks" };
+impl Target {
+    pub const BESIDE: Target = Target { rows: "backlog_rebuild", marks: "backlog_marks_rebuild" };
+    pub const LIVE: Target = Target { rows: "backlog", marks: "backlog_marks" };
 }
 
 /// Computes the rows of the marks, which come in the order of their versions, and writes them.
@@ -187,7 +187,7 @@ pub async fn write(
     client: &Client,
     share: &Share,
     marks: &[Mark],
-    into: Into,
+    into: Target,
     watch: &mut impl Watch,
 ) -> Result<(), RebuildError> {
     if marks.is_empty() {
@@ -236,7 +236,7 @@ async fn states(client: &Client, share: &Share, begin: u64, end: u64) -> clickho
 struct Writer<'a> {
     client: &'a Client,
     share: &'a Share,
-    into: Into,
+    into: Target,
     /// Source of the partition, as its rows say.
     source: String,
     rows: Vec<BacklogOut>,

@@ -46,7 +46,7 @@ pub use projection::Projection;
 
 use crate::audit::deep::{self, DeepReport};
 use crate::model::windows::{Retention, WindowUnit};
-use backlog::Into;
+use backlog::Target;
 use beside::Tables;
 use fill::{Filler, Reach, reaches, window_table};
 use lock::Lock;
@@ -198,7 +198,7 @@ async fn catch_up(
     if projection == Projection::Backlog {
         for share in backlog::shares(filler.client).await? {
             let marks = backlog::left_behind(filler.client, &share).await?;
-            backlog::write(filler.client, &share, &marks, Into::LIVE, watch).await?;
+            backlog::write(filler.client, &share, &marks, Target::LIVE, watch).await?;
         }
         return Ok(());
     }

@@ -83,7 +83,7 @@ pub(super) async fn compare(
 async fn marks(client: &Client, share: &Share) -> Result<Vec<Mark>, AuditError> {
     let sql = format!(
         "SELECT toUnixTimestamp(at) AS minute, maxIf(version, side = 0) AS of_rows, maxIf(version, side = 1) AS of_marks,
-            uniqExact(side) = 2 AS is_marked
+            (uniqExact(side) = 2)::Bool AS is_marked
          FROM
          (
             SELECT 0 AS side, minute AS at, version FROM backlog WHERE {OF_SHARE} AND source = ''

@@ -28,7 +28,9 @@ pub(super) async fn compare(
     for journal in journals(client).await? {
         let mut pass = settle(client, &journal, async |look| ask(client, &sql, &journal, look).await, says).await?;
         for (key, _, _, differences) in pass.found.iter_mut().take(asked.named) {
-            differences.extend(columns_of(client, &details, &journal, key).await?);
+            if differences.is_empty() {
+                *differences = columns_of(client, &details, &journal, key).await?;
+            }
         }
         for (key, ..) in &mut pass.found {
             *key = format!("{} case {key}", journal.name());
@@ -72,7 +74,7 @@ fn comparison_sql(columns: &[String]) -> String {
     verdict_sql(&inner)
 }
 
-/// The columns of one case that differ, as text.
+/// The columns of one case that differ, as text; both sides have it.
 fn details_sql(columns: &[String]) -> String {
     let list = |of: &dyn Fn(&str) -> String| columns.iter().map(|column| of(column)).collect::<Vec<_>>().join(", ");
     format!(
@@ -94,7 +96,5 @@ async fn columns_of(
 ) -> Result<Vec<(String, String, String)>, AuditError> {
     let key: u64 = label.split(' ').next().and_then(|key| key.parse().ok()).unwrap_or_default();
     let query = client.query_raw(sql).param("topic", &journal.topic).param("partition", journal.partition);
-    // one side may have no row: the arrays then differ in length, and the row itself is the difference
-    let differing = query.param("key", key).fetch_optional::<Vec<(String, String, String)>>().await;
-    Ok(differing.ok().flatten().unwrap_or_default())
+    query.param("key", key).fetch_one().await.map_err(failed("columns of a case"))
 }
