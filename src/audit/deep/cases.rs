@@ -4,7 +4,7 @@
 use clickhouse::Client;
 
 use super::report::Compared;
-use super::{Asked, BEHIND, Journal, Look, NEWER, Pass, WRONG, journals, settle, verdict_sql};
+use super::{Asked, BEHIND, Journal, Look, NEWER, Part, Pass, WRONG, journals, settle, verdict_sql};
 use crate::audit::projections::journal_column;
 use crate::audit::{AuditError, failed};
 
@@ -25,8 +25,9 @@ pub(super) async fn compare(
     let sql = comparison_sql(&columns);
     let details = details_sql(&columns);
     let mut compared = Compared::new("cases");
-    for journal in journals(client).await? {
-        let mut pass = settle(client, &journal, async |look| ask(client, &sql, &journal, look).await, says).await?;
+    let parts = journals(client).await?.into_iter().map(|journal| Part::new(journal, ())).collect();
+    let ask = async |journal: &Journal, _: &(), look: Look| ask(client, &sql, journal, look).await;
+    for (journal, mut pass) in settle(client, parts, ask, says).await? {
         for (key, _, _, differences) in pass.found.iter_mut().take(asked.named) {
             if differences.is_empty() {
                 *differences = columns_of(client, &details, &journal, key).await?;

@@ -80,8 +80,11 @@ struct Pass {
     behind: u64,
     newer: u64,
     /// Some of the rows that are not sound: key, class, version, and columns with both values.
-    found: Vec<(String, u8, u64, Vec<(String, String, String)>)>,
+    found: Vec<Found>,
 }
+
+/// Key, class, version, and the columns that differ: name, in the table, by the journal.
+type Found = (String, u8, u64, Vec<(String, String, String)>);
 
 const WRONG: u8 = 1;
 const BEHIND: u8 = 2;
@@ -147,48 +150,133 @@ async fn journals(client: &Client) -> Result<Vec<Journal>, AuditError> {
     Ok(rows.into_iter().map(journal).collect())
 }
 
-async fn end_of(client: &Client, journal: &Journal) -> Result<u64, AuditError> {
-    let same = |other: &Journal| other.topic == journal.topic && other.partition == journal.partition;
-    Ok(journals(client).await?.into_iter().find(same).map_or(0, |now| now.end))
+/// A part of a table that one query compares.
+struct Part<T> {
+    journal: Journal,
+    what: T,
+    look: Look,
+    /// What was wrong when most was.
+    wrong: Pass,
+    last: Pass,
+    is_settled: bool,
 }
 
-/// Asks until what is not sound is either wrong for good or sound.
-async fn settle(
-    client: &Client,
-    journal: &Journal,
-    mut ask: impl AsyncFnMut(Look) -> Result<Pass, AuditError>,
-    says: &mut (dyn FnMut(&str) + Send),
-) -> Result<Pass, AuditError> {
-    let mut look = Look { below: journal.end, settled: journal.end };
-    let mut wrong = Pass::default();
-    for pass in 1.. {
-        let mut seen = ask(look).await?;
-        look.below = end_of(client, journal).await?;
+impl<T> Part<T> {
+    fn new(journal: Journal, what: T) -> Part<T> {
+        let look = Look { below: journal.end, settled: journal.end };
+        Part { journal, what, look, wrong: Pass::default(), last: Pass::default(), is_settled: false }
+    }
+
+    /// Takes up a pass; `end` is where the journal ends now, after it.
+    fn judge(&mut self, mut seen: Pass, end: u64, pass: u32) {
+        self.look.below = end;
         // a version beyond the journal as it ends now was never written by `run`
         for (_, class, version, differences) in &mut seen.found {
-            if *class == NEWER && *version > look.below {
+            if *class == NEWER && *version > end {
                 *class = WRONG;
                 (seen.newer, seen.wrong) = (seen.newer - 1, seen.wrong + 1);
-                differences.insert(0, ("version".to_owned(), version.to_string(), format!("at most {}", look.below)));
+                differences.insert(0, ("version".to_owned(), version.to_string(), format!("at most {end}")));
             }
         }
-        if seen.wrong > wrong.wrong {
-            wrong = seen.clone();
+        let may_be_late = seen.behind > 0 && Instant::now() < self.journal.settles_at;
+        self.is_settled = !may_be_late && (seen.newer == 0 || pass >= NEWER_PASSES);
+        if seen.wrong > self.wrong.wrong {
+            self.wrong = seen.clone();
         }
-        let may_be_late = seen.behind > 0 && Instant::now() < journal.settles_at;
-        if may_be_late && pass == 1 {
-            let so_far = seen.behind;
-            says(&format!("{}: {so_far} rows wait for the next write of `tsur run`; asking again", journal.name()));
-        }
-        if may_be_late || (seen.newer > 0 && pass < NEWER_PASSES) {
-            tokio::time::sleep(ASK_AGAIN).await;
-            continue;
-        }
-        let lost = seen.found.iter().filter(|(_, class, ..)| *class == BEHIND).cloned();
-        let mut found: Vec<_> = wrong.found.iter().filter(|(_, class, ..)| *class == WRONG).cloned().collect();
-        found.extend(lost);
-        found.sort();
-        return Ok(Pass { wrong: wrong.wrong, found, ..seen });
+        self.last = seen;
     }
-    Ok(wrong)
+
+    /// What stands at the end: what was wrong at any time, and what is still behind.
+    fn verdict(self) -> (Journal, Pass) {
+        let of_class = |pass: &Pass, wanted: u8| {
+            pass.found.iter().filter(|(_, class, ..)| *class == wanted).cloned().collect::<Vec<_>>()
+        };
+        let mut found = of_class(&self.wrong, WRONG);
+        found.extend(of_class(&self.last, BEHIND));
+        (self.journal, Pass { wrong: self.wrong.wrong, found, ..self.last })
+    }
+}
+
+/// Asks every part, and those again that are neither sound nor wrong for good; all of them wait together.
+async fn settle<T>(
+    client: &Client,
+    mut parts: Vec<Part<T>>,
+    mut ask: impl AsyncFnMut(&Journal, &T, Look) -> Result<Pass, AuditError>,
+    says: &mut (dyn FnMut(&str) + Send),
+) -> Result<Vec<(Journal, Pass)>, AuditError> {
+    for pass in 1.. {
+        let mut seen = Vec::new();
+        for (index, part) in parts.iter().enumerate() {
+            if !part.is_settled {
+                seen.push((index, ask(&part.journal, &part.what, part.look).await?));
+            }
+        }
+        let now = journals(client).await?;
+        for (index, seen) in seen {
+            let part = &mut parts[index];
+            let same = |other: &&Journal| other.topic == part.journal.topic && other.partition == part.journal.partition;
+            let end = now.iter().find(same).map_or(part.journal.end, |journal| journal.end);
+            part.judge(seen, end, pass);
+        }
+        let waiting: u64 = parts.iter().filter(|part| !part.is_settled).map(|part| part.last.behind + part.last.newer).sum();
+        if waiting == 0 {
+            break;
+        }
+        if pass == 1 {
+            says(&format!("{waiting} rows wait for the next write of `tsur run`, or were written just now; asking again"));
+        }
+        tokio::time::sleep(ASK_AGAIN).await;
+    }
+    Ok(parts.into_iter().map(Part::verdict).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(settles_in: u64) -> Part<()> {
+        let settles_at = Instant::now() + Duration::from_secs(settles_in);
+        Part::new(Journal { topic: "t".to_owned(), partition: 0, end: 10, rows: 10, settles_at }, ())
+    }
+
+    fn pass(class: u8, version: u64) -> Pass {
+        let count = |wanted: u8| u64::from(class == wanted);
+        let found = vec![("k".to_owned(), class, version, Vec::new())];
+        Pass { compared: 1, wrong: count(WRONG), behind: count(BEHIND), newer: count(NEWER), found }
+    }
+
+    #[test]
+    fn a_row_that_is_behind_is_a_difference_only_once_it_has_had_its_time() {
+        let mut part = part(60);
+        part.judge(pass(BEHIND, 4), 10, 1);
+        assert!(!part.is_settled);
+        part.journal.settles_at = Instant::now();
+        part.judge(pass(BEHIND, 4), 10, 2);
+        assert!(part.is_settled);
+        let (_, verdict) = part.verdict();
+        assert_eq!((verdict.wrong, verdict.behind, verdict.found.len()), (0, 1, 1));
+    }
+
+    #[test]
+    fn a_row_that_catches_up_is_no_difference_and_a_wrong_one_stays_one() {
+        let mut late = part(60);
+        late.judge(pass(BEHIND, 4), 12, 1);
+        late.judge(Pass { compared: 1, ..Pass::default() }, 14, 2);
+        assert!(late.is_settled && late.verdict().1.found.is_empty());
+        let mut wrong = part(60);
+        wrong.judge(Pass { newer: 1, ..pass(WRONG, 4) }, 12, 1);
+        assert!(!wrong.is_settled, "a newer row is asked again");
+        wrong.judge(Pass { compared: 1, ..Pass::default() }, 14, 2);
+        assert_eq!(wrong.verdict().1.wrong, 1);
+    }
+
+    #[test]
+    fn a_version_beyond_the_journal_is_wrong_and_a_newer_one_is_asked_again() {
+        let mut part = part(0);
+        part.judge(pass(NEWER, 12), 12, 1);
+        assert!(!part.is_settled && part.look.below == 12);
+        part.judge(pass(NEWER, 99), 12, 2);
+        assert!(part.is_settled);
+        assert_eq!(part.verdict().1.wrong, 1);
+    }
 }

@@ -5,7 +5,7 @@
 use clickhouse::Client;
 
 use super::report::Compared;
-use super::{Asked, BEHIND, Journal, Look, NEWER, Pass, WRONG, journals, settle, verdict_sql};
+use super::{Asked, BEHIND, Journal, Look, NEWER, Part, Pass, WRONG, journals, settle, verdict_sql};
 use crate::audit::windows::{self, Measure};
 use crate::audit::{AuditError, failed};
 
@@ -41,12 +41,14 @@ pub(super) async fn compare(
 ) -> Result<Compared, AuditError> {
     let now: u32 = client.query_raw("SELECT toUnixTimestamp(now())").fetch_one().await.map_err(failed("clock"))?;
     let mut compared = Compared::new(table.name);
+    let mut parts = Vec::new();
     for journal in journals(client).await? {
-        for slice in slices(asked, now, journal.rows > LARGE) {
-            let pass =
-                settle(client, &journal, async |look| ask(client, table, &journal, slice, look).await, says).await?;
-            compared.add(pass, asked.named);
-        }
+        let slices = slices(asked, now, journal.rows > LARGE);
+        parts.extend(slices.into_iter().map(|slice| Part::new(journal.clone(), slice)));
+    }
+    let ask = async |journal: &Journal, slice: &Slice, look: Look| ask(client, table, journal, *slice, look).await;
+    for (_, pass) in settle(client, parts, ask, says).await? {
+        compared.add(pass, asked.named);
     }
     Ok(compared)
 }
