@@ -2,7 +2,7 @@
 //! Owner: `rebuild`. Invariant: the lock is gone within a moment of its holder, however that died: the server ends the
 //! query when the connection closes, so nothing has to be cleared by hand.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clickhouse::Client;
 use tokio::task::JoinHandle;
@@ -16,6 +16,7 @@ const SAME_ID: u32 = 216;
 const LONGEST: u32 = 7 * 86_400;
 const ATTEMPTS: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(50);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 pub struct Lock {
     task: JoinHandle<clickhouse::error::Result<Vec<u8>>>,
@@ -24,7 +25,18 @@ pub struct Lock {
 }
 
 impl Lock {
+    /// Waits a moment for one that is just being given back: the server takes up to a second to see that its holder left.
     pub async fn take(client: &Client, database: &str) -> Result<Lock, RebuildError> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match Lock::try_take(client, database).await {
+                Err(RebuildError::Busy { .. }) if Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
+                taken => return taken,
+            }
+        }
+    }
+
+    async fn try_take(client: &Client, database: &str) -> Result<Lock, RebuildError> {
         let query_id = format!("tsur-rebuild-{database}");
         let holder = format!("{}-{:x}", std::process::id(), nanoseconds());
         let sql = format!("SELECT sleepEachRow(1) FROM numbers({LONGEST}) WHERE 'held by {holder}' != ''");

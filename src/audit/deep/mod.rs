@@ -214,16 +214,20 @@ async fn settle<T>(
         let now = journals(client).await?;
         for (index, seen) in seen {
             let part = &mut parts[index];
-            let same = |other: &&Journal| other.topic == part.journal.topic && other.partition == part.journal.partition;
+            let same =
+                |other: &&Journal| other.topic == part.journal.topic && other.partition == part.journal.partition;
             let end = now.iter().find(same).map_or(part.journal.end, |journal| journal.end);
             part.judge(seen, end, pass);
         }
-        let waiting: u64 = parts.iter().filter(|part| !part.is_settled).map(|part| part.last.behind + part.last.newer).sum();
+        let waiting: u64 =
+            parts.iter().filter(|part| !part.is_settled).map(|part| part.last.behind + part.last.newer).sum();
         if waiting == 0 {
             break;
         }
         if pass == 1 {
-            says(&format!("{waiting} rows wait for the next write of `tsur run`, or were written just now; asking again"));
+            says(&format!(
+                "{waiting} rows wait for the next write of `tsur run`, or were written just now; asking again"
+            ));
         }
         tokio::time::sleep(ASK_AGAIN).await;
     }
