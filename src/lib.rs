@@ -14,6 +14,7 @@ pub mod mapping;
 pub mod model;
 pub mod partition;
 pub mod publish;
+pub mod rebuild;
 pub mod sink;
 pub mod telemetry;
 #[cfg(test)]

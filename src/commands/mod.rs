@@ -9,6 +9,7 @@ mod migrate;
 mod pace;
 mod progress;
 mod publish;
+mod rebuild;
 mod run;
 mod stop;
 
@@ -59,6 +60,8 @@ enum Command {
     Generate(generate::Args),
     /// Prove by SQL that every record is accounted once and that projections equal the journal
     Audit(audit::Args),
+    /// Make tables anew from the journal and swap them in, while `tsur run` goes on
+    Rebuild(rebuild::Args),
 }
 
 /// Runs the command; the error chain is for people.
@@ -72,6 +75,7 @@ pub fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Publish(args) => publish::main(&folder, &args),
         Command::Generate(args) => generate::main(&folder, &args),
         Command::Audit(args) => audit::main(&folder, &args),
+        Command::Rebuild(args) => rebuild::main(&folder, &args),
     }
 }
 

@@ -2,7 +2,7 @@
 
 pub(crate) mod case_rows;
 pub mod clickhouse;
-mod errors;
+pub(crate) mod errors;
 pub mod journal;
 pub mod migrations;
 pub mod native;

@@ -11,6 +11,7 @@ mod group;
 mod proxy;
 mod publish;
 mod published_files;
+mod rebuild;
 mod recovery_table;
 mod schema;
 mod shutdown;
