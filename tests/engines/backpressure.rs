@@ -48,7 +48,8 @@ async fn without_clickhouse_memory_is_bounded_membership_is_kept_and_all_of_it_d
             .collect::<Vec<_>>()
     };
     eventually("the group has given it all partitions", WAIT, async || assignments().len() == 8).await;
-    eventually("all are restored", WAIT, async || installation.metric("tsur_unready", "restoring") == Some(0.0)).await;
+    let is_ready = || installation.http("/readyz").is_some_and(|(code, _)| code == 200);
+    eventually("all are restored", WAIT, async || is_ready()).await; // the metrics are a moment older
     let owned = assignments();
 
     proxy.set(Mode::Cut);
