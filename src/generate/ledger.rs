@@ -70,7 +70,7 @@ pub struct Facts {
 pub struct CaseOutcome {
     pub source: SourceKind,
     pub case_id: String,
-    /// Unix seconds of the event that opened it.
+    /// Unix seconds of its registration; zero when no sound record that says it was published.
     pub registered_at: u32,
     /// Canonical status name; empty when no sound record of the case was published.
     pub status: String,
@@ -233,6 +233,7 @@ impl Ledger {
         }
         if let Some(outcome) = line.and_then(|line| self.cases.get_mut(line)) {
             match effect.fact {
+                Fact::Registered if outcome.registered_at == 0 => outcome.registered_at = effect.at.seconds(),
                 Fact::Answered => outcome.answered_at = outcome.answered_at.max(effect.at.seconds()),
                 Fact::Rated(rating) => outcome.rating = rating,
                 Fact::Reopened => outcome.rating = 0,

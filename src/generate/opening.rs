@@ -174,7 +174,8 @@ impl Simulation {
             self.ledger.cases.push(CaseOutcome {
                 source,
                 case_id,
-                registered_at: at.seconds(),
+                // an incident is known to be registered only when its first event comes; each row of an export says it
+                registered_at: if source == SourceKind::Pos { at.seconds() } else { 0 },
                 status: String::new(),
                 overtaken: false,
                 answered_at: 0,
