@@ -2,7 +2,9 @@
 //! nothing of what a column means. JSON is the first codec; others fill the same slots.
 //! Invariant: a value borrows from the record wherever the format allows it.
 
+pub mod items;
 pub mod json;
+pub mod payload;
 
 use std::borrow::Cow;
 
@@ -34,6 +36,8 @@ pub enum DecodeError {
     InvalidJson { problem: String },
     #[error("the record is {found}, not a JSON object")]
     NotAnObject { found: &'static str },
+    #[error("the record has more than {limit} items, the pipeline's max_items")]
+    TooManyItems { limit: usize },
 }
 
 impl DecodeError {
@@ -44,6 +48,7 @@ impl DecodeError {
             DecodeError::InvalidUtf8 { .. } => "invalid_utf8",
             DecodeError::InvalidJson { .. } => "invalid_json",
             DecodeError::NotAnObject { .. } => "not_an_object",
+            DecodeError::TooManyItems { .. } => "too_many_items",
         }
     }
 }

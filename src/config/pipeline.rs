@@ -17,6 +17,8 @@ pub struct Pipeline {
     /// Raised by hand when the Kafka topic was recreated.
     pub stream_epoch: u32,
     pub format: Format,
+    /// What a record is wrapped in.
+    pub payload: Payload,
     pub shape: Shape,
     /// In the order of the file.
     pub fields: Vec<FieldMapping>,
@@ -62,6 +64,32 @@ impl Pipeline {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {
     Json,
+}
+
+/// What lies around the items of a record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Payload {
+    pub items: Items,
+    /// A record with more of them is rejected; the count of a journal row has 16 bits.
+    pub max_items: usize,
+}
+
+impl Default for Payload {
+    fn default() -> Payload {
+        Payload { items: Items::One, max_items: 10_000 }
+    }
+}
+
+/// How many items a record has. All items of a record are in its Kafka partition, so whoever sends several must see to it
+/// that the other records of these cases are in the same one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Items {
+    /// One object.
+    One,
+    /// An array of objects, or one object.
+    Array,
+    /// An object a line.
+    Lines,
 }
 
 /// How a source speaks.

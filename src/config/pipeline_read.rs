@@ -10,6 +10,7 @@ use super::reference::normalise_name;
 use crate::model::words::{Decision, EventKind, Field, Law, MessageKind, Priority, Reaction, Status};
 
 const FORMATS: &[(&str, Format)] = &[("json", Format::Json)];
+const ITEMS: &[(&str, Items)] = &[("one", Items::One), ("array", Items::Array), ("lines", Items::Lines)];
 const SHAPES: &[(&str, Shape)] = &[("event", Shape::Event), ("snapshot", Shape::Snapshot)];
 const UNKNOWN_WORDS: &[(&str, UnknownWord)] = &[("reject", UnknownWord::Reject), ("ignore", UnknownWord::Ignore)];
 const DELIMITERS: &[(&str, Delimiter)] =
@@ -52,6 +53,7 @@ pub fn read(file: &str, text: &str, errors: &Errors) -> Pipeline {
             partitions: root.integer("partitions", 1..=1024).unwrap_or(8),
             stream_epoch: root.integer("stream_epoch", 1..=i64::from(u32::MAX)).unwrap_or(1),
             format: root.choice("format", FORMATS).unwrap_or(Format::Json),
+            payload: payload(root),
             shape,
             required: required(root, shape, &fields),
             empty: root.texts("empty"),
@@ -103,6 +105,18 @@ fn kafka_topic(root: &Table) -> String {
         root.refuse("kafka_topic", format!("tsur itself writes to {topic}"), "an input topic, such as \"tsur.in.pos\"");
     }
     topic
+}
+
+fn payload(root: &Table) -> Payload {
+    let default = Payload::default();
+    let payload = Payload {
+        items: root.choice("items", ITEMS).unwrap_or(default.items),
+        max_items: root.integer("max_items", 1..=i64::from(u16::MAX)).unwrap_or(default.max_items),
+    };
+    if payload.items == Items::One && root.item("max_items").is_some() && root.is_sound("items") {
+        root.refuse("max_items", "has no meaning for records of one item", "items = \"array\" or \"lines\" beside it");
+    }
+    payload
 }
 
 fn fields(table: &Table) -> Vec<FieldMapping> {

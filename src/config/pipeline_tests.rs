@@ -117,3 +117,14 @@ fn a_column_that_a_field_reads_cannot_be_dropped() {
     let pos = load(POS).expect("sound");
     assert!(pos.table.expect("there").drop.iter().all(|column| column.starts_with("ФИО")));
 }
+
+#[test]
+fn a_record_of_several_items_says_how_they_are_wrapped() {
+    let payload = load(&format!("items = \"array\"\nmax_items = 500\n{SMALL}")).expect("sound").payload;
+    assert_eq!((payload.items, payload.max_items), (Items::Array, 500));
+    assert_eq!(load(SMALL).expect("sound").payload, Payload::default());
+    let found = mistakes(&format!("items = \"list\"\n{SMALL}"));
+    assert!(found[0].contains("items: \"list\" is not a word of this list"), "{found:#?}");
+    let found = mistakes(&format!("max_items = 70000\n{SMALL}"));
+    assert_eq!(found.len(), 2, "out of range, and without meaning: {found:#?}");
+}

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::codec::payload::Wrapping;
 use crate::codec::{DecodeError, Value, json};
 use crate::config::pipeline::{self, Pipeline, TimeFormat, UnknownWord};
 use crate::enrich::identity::IdentityKey;
@@ -78,6 +79,7 @@ pub struct Mapper {
 struct Plan {
     source: String,
     shape: Shape,
+    wrapping: Wrapping,
     columns: json::Columns,
     sources: Vec<Option<Source>>,
     required: Vec<Field>,
@@ -123,6 +125,7 @@ impl Mapper {
                 pipeline::Shape::Event => Shape::Event,
                 pipeline::Shape::Snapshot => Shape::Snapshot,
             },
+            wrapping: Wrapping::new(pipeline.payload),
             columns: json::Columns::new(names),
             sources,
             required: pipeline.required.clone(),
@@ -144,7 +147,12 @@ impl Mapper {
         Mapper { plan, identity, lookup: Lookup::new(dictionaries) }
     }
 
-    /// Reads and maps one record. `received` is Kafka's time of the record; `slots` is working memory.
+    /// How the items of a record are wrapped.
+    pub fn wrapping(&self) -> Wrapping {
+        self.plan.wrapping
+    }
+
+    /// Reads and maps one item of a record. `received` is Kafka's time of the record; `slots` is working memory.
     pub fn map<'a>(
         &mut self,
         payload: &'a [u8],
