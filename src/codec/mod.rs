@@ -38,6 +38,10 @@ pub enum DecodeError {
     NotAnObject { found: &'static str },
     #[error("the record has more than {limit} items, the pipeline's max_items")]
     TooManyItems { limit: usize },
+    #[error("without its compression the record is longer than {limit} bytes, limits.max_record_bytes")]
+    TooLarge { limit: usize },
+    #[error("the record cannot be unpacked as {kind}")]
+    BadCompression { kind: &'static str },
 }
 
 impl DecodeError {
@@ -49,6 +53,8 @@ impl DecodeError {
             DecodeError::InvalidJson { .. } => "invalid_json",
             DecodeError::NotAnObject { .. } => "not_an_object",
             DecodeError::TooManyItems { .. } => "too_many_items",
+            DecodeError::TooLarge { .. } => "too_large",
+            DecodeError::BadCompression { .. } => "bad_compression",
         }
     }
 }

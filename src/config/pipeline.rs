@@ -72,12 +72,25 @@ pub struct Payload {
     pub items: Items,
     /// A record with more of them is rejected; the count of a journal row has 16 bits.
     pub max_items: usize,
+    pub compression: Compression,
+    /// Of JSON text. Windows-1251 also takes records that are UTF-8 already; it is never `Auto` here.
+    pub encoding: Encoding,
 }
 
 impl Default for Payload {
     fn default() -> Payload {
-        Payload { items: Items::One, max_items: 10_000 }
+        Payload { items: Items::One, max_items: 10_000, compression: Compression::Auto, encoding: Encoding::Utf8 }
     }
+}
+
+/// How records are compressed by the sender himself; what Kafka compresses is unpacked before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Compression {
+    /// Each record as its first bytes say.
+    Auto,
+    None,
+    Gzip,
+    Zstd,
 }
 
 /// How many items a record has. All items of a record are in its Kafka partition, so whoever sends several must see to it

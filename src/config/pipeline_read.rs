@@ -11,6 +11,13 @@ use crate::model::words::{Decision, EventKind, Field, Law, MessageKind, Priority
 
 const FORMATS: &[(&str, Format)] = &[("json", Format::Json)];
 const ITEMS: &[(&str, Items)] = &[("one", Items::One), ("array", Items::Array), ("lines", Items::Lines)];
+const COMPRESSIONS: &[(&str, Compression)] = &[
+    ("auto", Compression::Auto),
+    ("none", Compression::None),
+    ("gzip", Compression::Gzip),
+    ("zstd", Compression::Zstd),
+];
+const TEXT_ENCODINGS: &[(&str, Encoding)] = &[("utf-8", Encoding::Utf8), ("windows-1251", Encoding::Windows1251)];
 const SHAPES: &[(&str, Shape)] = &[("event", Shape::Event), ("snapshot", Shape::Snapshot)];
 const UNKNOWN_WORDS: &[(&str, UnknownWord)] = &[("reject", UnknownWord::Reject), ("ignore", UnknownWord::Ignore)];
 const DELIMITERS: &[(&str, Delimiter)] =
@@ -112,6 +119,8 @@ fn payload(root: &Table) -> Payload {
     let payload = Payload {
         items: root.choice("items", ITEMS).unwrap_or(default.items),
         max_items: root.integer("max_items", 1..=i64::from(u16::MAX)).unwrap_or(default.max_items),
+        compression: root.choice("compression", COMPRESSIONS).unwrap_or(default.compression),
+        encoding: root.choice("encoding", TEXT_ENCODINGS).unwrap_or(default.encoding),
     };
     if payload.items == Items::One && root.item("max_items").is_some() && root.is_sound("items") {
         root.refuse("max_items", "has no meaning for records of one item", "items = \"array\" or \"lines\" beside it");

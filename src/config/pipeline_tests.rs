@@ -128,3 +128,13 @@ fn a_record_of_several_items_says_how_they_are_wrapped() {
     let found = mistakes(&format!("max_items = 70000\n{SMALL}"));
     assert_eq!(found.len(), 2, "out of range, and without meaning: {found:#?}");
 }
+
+#[test]
+fn compression_and_encoding_are_words_of_a_list() {
+    let text = format!("compression = \"zstd\"\nencoding = \"windows-1251\"\n{SMALL}");
+    let payload = load(&text).expect("sound").payload;
+    assert_eq!((payload.compression, payload.encoding), (Compression::Zstd, Encoding::Windows1251));
+    let found = mistakes(&format!("compression = \"lz4\"\nencoding = \"koi8-r\"\n{SMALL}"));
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[0].starts_with("pipelines/s.toml:1: compression") && found[1].contains(":2: encoding"), "{found:#?}");
+}

@@ -18,7 +18,7 @@ impl<R: DeadlineRules> Fold<R> {
     /// A record that is not one plain item.
     pub(super) fn wrapped(&mut self, position: Position, payload: &[u8], received: Time, now: Time) -> Step {
         let mut room = std::mem::take(&mut self.room);
-        let step = match self.mapper.wrapping().unpack(payload, &mut room) {
+        let step = match self.mapper.wrapping().unpack(payload, self.limits.max_record_bytes, &mut room) {
             Ok(unpacked) => self.items(position, &unpacked, received, now),
             Err(error) => {
                 self.account(position, Outcome::Rejected, error.reason(), "", &error.to_string());
@@ -94,7 +94,9 @@ impl<R: DeadlineRules> Fold<R> {
             {
                 continue;
             }
-            let Ok(unpacked) = self.mapper.wrapping().unpack(payload, &mut room) else { continue };
+            let Ok(unpacked) = self.mapper.wrapping().unpack(payload, self.limits.max_record_bytes, &mut room) else {
+                continue;
+            };
             let mut slots = Vec::new();
             for item in unpacked.items() {
                 keys.extend(self.evicted_case(item, received, &mut slots));

@@ -19,7 +19,7 @@ fn fold(items: Items, max_items: usize, rows: usize) -> Fold<SourceRules> {
     let config: Config = crate::config::load(&folder, &|_| None).expect("the shipped configuration is sound");
     let shared = SharedRules::build(&config, Some(KEY)).expect("the shipped rules are sound");
     let mut pipeline = config.pipeline("incident").expect("shipped").clone();
-    pipeline.payload = Payload { items, max_items };
+    pipeline.payload = Payload { items, max_items, ..Payload::default() };
     let mapper = Mapper::new(&pipeline, shared.dictionaries.clone(), shared.identity.clone());
     let limits = BatchLimits { rows, bytes: usize::MAX, max_record_bytes: 1 << 20 };
     let rules = Arc::new(shared.of_source("incident"));
