@@ -19,6 +19,8 @@ pub struct Pipeline {
     pub format: Format,
     /// What a record is wrapped in.
     pub payload: Payload,
+    /// How Avro records are read; `None` for JSON.
+    pub avro: Option<AvroLayout>,
     pub shape: Shape,
     /// In the order of the file.
     pub fields: Vec<FieldMapping>,
@@ -64,6 +66,34 @@ impl Pipeline {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {
     Json,
+    Avro,
+}
+
+/// How Avro records say by which schema they were written, and by which they are read.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AvroLayout {
+    pub framing: Framing,
+    /// The schema that records are read by. Without one they are read by the schema they were written by.
+    pub contract: Option<SchemaFile>,
+    /// Schemas of writers, where no registry has them. The contract is always one of them.
+    pub writers: Vec<SchemaFile>,
+}
+
+/// A schema that was read with the configuration; part of the rules version.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SchemaFile {
+    pub path: String,
+    pub text: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Framing {
+    /// A zero byte and the number of the schema in a registry.
+    Confluent,
+    /// C3 01 and the CRC-64-AVRO fingerprint of a schema that is in a folder.
+    SingleObject,
+    /// Nothing: all records are of one schema.
+    Plain,
 }
 
 /// What lies around the items of a record.

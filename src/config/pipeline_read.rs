@@ -9,7 +9,7 @@ use super::reader::{Document, Item, Table, did_you_mean, words};
 use super::reference::normalise_name;
 use crate::model::words::{Decision, EventKind, Field, Law, MessageKind, Priority, Reaction, Status};
 
-const FORMATS: &[(&str, Format)] = &[("json", Format::Json)];
+const FORMATS: &[(&str, Format)] = &[("json", Format::Json), ("avro", Format::Avro)];
 const ITEMS: &[(&str, Items)] = &[("one", Items::One), ("array", Items::Array), ("lines", Items::Lines)];
 const COMPRESSIONS: &[(&str, Compression)] = &[
     ("auto", Compression::Auto),
@@ -49,6 +49,8 @@ pub fn read(file: &str, text: &str, errors: &Errors) -> Pipeline {
         }
         let shape =
             root.require("shape", "event | snapshot").and_then(|item| item.choice(SHAPES)).unwrap_or(Shape::Snapshot);
+        let format = root.choice("format", FORMATS).unwrap_or(Format::Json);
+        let mut payload = payload(root);
         let fields_table = root.table("fields");
         let fields = fields(&fields_table);
         let mapped = |field: Field| fields.iter().find(|mapping| mapping.field == field);
@@ -59,8 +61,9 @@ pub fn read(file: &str, text: &str, errors: &Errors) -> Pipeline {
             kafka_topic: kafka_topic(root),
             partitions: root.integer("partitions", 1..=1024).unwrap_or(8),
             stream_epoch: root.integer("stream_epoch", 1..=i64::from(u32::MAX)).unwrap_or(1),
-            format: root.choice("format", FORMATS).unwrap_or(Format::Json),
-            payload: payload(root),
+            avro: super::avro_read::read(root, file, format, &mut payload),
+            format,
+            payload,
             shape,
             required: required(root, shape, &fields),
             empty: root.texts("empty"),

@@ -138,3 +138,51 @@ fn compression_and_encoding_are_words_of_a_list() {
     assert_eq!(found.len(), 2, "{found:#?}");
     assert!(found[0].starts_with("pipelines/s.toml:1: compression") && found[1].contains(":2: encoding"), "{found:#?}");
 }
+
+#[test]
+fn an_avro_pipeline_reads_its_schemas_and_says_what_its_framing_needs() {
+    let avro = |table: &str| format!("format = \"avro\"\n{SMALL}[avro]\n{table}");
+    let schema = "contract = \"../schemas/avro/pos.avsc\"\n";
+    let plain = load(&avro(&format!("framing = \"plain\"\n{schema}"))).expect("sound");
+    let layout = plain.avro.expect("there");
+    assert!(layout.contract.expect("read").text.contains("Номер"));
+    assert_eq!(plain.payload.compression, Compression::None, "a bare record may begin with any byte");
+    for (table, key) in [
+        ("", "avro.framing: is missing"),
+        ("framing = \"plain\"\n", "avro.writer_schema: is missing"),
+        ("framing = \"single_object\"\n", "avro.writer_schemas: is missing"),
+        (
+            "framing = \"confluent\"\nwriter_schema = \"../schemas/avro/pos.avsc\"\n",
+            "avro.writer_schema: has no meaning",
+        ),
+        (
+            "framing = \"confluent\"\ncontract = \"nowhere.avsc\"\n",
+            "avro.contract: pipelines/nowhere.avsc cannot be read",
+        ),
+        ("framing = \"confluent\"\ncontract = \"pos.toml\"\n", "avro.contract: pipelines/pos.toml: not an Avro schema"),
+    ] {
+        let found = mistakes(&avro(table));
+        assert!(found.len() == 1 && found[0].contains(key), "{found:#?}");
+    }
+    let found = mistakes(&avro(&format!("framing = \"plain\"\n{schema}")).replace("format = \"avro\"\n", ""));
+    assert!(found.len() == 1 && found[0].contains("avro: has no meaning for JSON"), "{found:#?}");
+    let wrapped = format!("items = \"lines\"\nencoding = \"windows-1251\"\n{}", avro("framing = \"confluent\"\n"));
+    assert_eq!(mistakes(&wrapped).len(), 2);
+}
+
+#[test]
+fn the_fields_of_each_contract_are_the_columns_of_its_pipeline() {
+    for (text, contract) in [
+        (POS, include_str!("../../schemas/avro/pos.avsc")),
+        (INCIDENT, include_str!("../../schemas/avro/incident.avsc")),
+    ] {
+        let pipeline = load(text).expect("sound");
+        let mut wanted: Vec<&str> =
+            pipeline.fields.iter().flat_map(|mapping| &mapping.columns).map(String::as_str).collect();
+        let mut given = crate::codec::avro_schema::parse(contract).expect("sound").columns();
+        wanted.sort_unstable();
+        wanted.dedup();
+        given.sort_unstable();
+        assert_eq!(given, wanted);
+    }
+}

@@ -23,6 +23,7 @@ fn pipeline(key: &str) -> Pipeline {
         stream_epoch: 1,
         format: Format::Json,
         payload: Payload::default(),
+        avro: None,
         shape: Shape::Snapshot,
         fields: vec![case],
         required: vec![Field::CaseId],
