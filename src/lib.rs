@@ -14,5 +14,6 @@ pub mod mapping;
 pub mod model;
 pub mod partition;
 pub mod publish;
+pub mod schema_registry;
 pub mod sink;
 pub mod telemetry;

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::codec::Value;
+use crate::codec::avro::SchemaId;
 use crate::codec::payload::Room;
 use crate::enrich::mask::{MaskCounts, MaskKind, mask_into};
 use crate::enrich::names::NameLists;
@@ -42,6 +43,8 @@ pub enum Progress {
     Full(usize),
     /// Cases that left memory are needed; bring them back and go on at this record.
     NeedsCases(usize),
+    /// A schema is needed; fetch it and go on at this record.
+    NeedsSchema(usize, SchemaId),
 }
 
 /// What became of one record.
@@ -51,6 +54,8 @@ enum Step {
     NoRoom,
     /// A case must be brought back first; nothing was done.
     NeedsCases,
+    /// A schema must be fetched first; nothing was done.
+    NeedsSchema(SchemaId),
 }
 
 /// Outcomes of the rows of one batch.
@@ -184,6 +189,7 @@ impl<R: DeadlineRules> Fold<R> {
                     return Progress::Full(index);
                 }
                 Step::NeedsCases => return Progress::NeedsCases(index),
+                Step::NeedsSchema(id) => return Progress::NeedsSchema(index, id),
             }
         }
         Progress::Done
@@ -205,6 +211,9 @@ impl<R: DeadlineRules> Fold<R> {
             return Step::Done;
         };
         if self.mapper.wrapping().is_plain(payload) {
+            if let Some(id) = self.mapper.missing_schema(payload) {
+                return Step::NeedsSchema(id);
+            }
             return if self.item(position, payload, received, slots, now) { Step::Done } else { Step::NeedsCases };
         }
         self.wrapped(position, payload, received, now)
@@ -279,6 +288,16 @@ impl<R: DeadlineRules> Fold<R> {
             longitude: 0.0,
         };
         self.journal.push(position, Fate { outcome, reason, field, excerpt: &self.excerpt }, &told, None);
+    }
+
+    /// Takes the text of a schema that was needed, or why there is none.
+    pub fn learn_schema(&mut self, id: SchemaId, schema: Result<&str, String>) {
+        self.mapper.learn_schema(id, schema);
+    }
+
+    /// Schemas that nobody knew are needed again: they may be known by now.
+    pub fn forget_unusable_schemas(&mut self) {
+        self.mapper.forget_unusable_schemas();
     }
 
     /// Folds a journal row instead of a record: the row counts, not what this process would have computed.

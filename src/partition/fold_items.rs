@@ -38,6 +38,9 @@ impl<R: DeadlineRules> Fold<R> {
         if self.rows() > 0 && self.rows().saturating_add(unpacked.len()) > self.limits.rows {
             return Step::NoRoom;
         }
+        if let Some(id) = unpacked.items().find_map(|item| self.mapper.missing_schema(item)) {
+            return Step::NeedsSchema(id);
+        }
         let mut slots = Vec::new();
         // only a store that has let cases go can lack one, so the first look at the items is rarely needed
         if unpacked.len() > 1 && self.cases.evicted_len() > 0 {
