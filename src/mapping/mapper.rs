@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::codec::avro::{AvroDecoder, SchemaId};
+use crate::codec::payload::Wrapping;
 use crate::codec::{DecodeError, Value, json};
 use crate::config::pipeline::{self, Pipeline, TimeFormat, UnknownWord};
 use crate::enrich::identity::IdentityKey;
 use crate::enrich::mask::{MaskCounts, mask_into};
 use crate::mapping::dictionaries::{Dictionaries, Lookup};
-use crate::mapping::times::read_time;
+use crate::mapping::times::{read_time, time_of_day, time_of_instant};
 use crate::mapping::words::{WordMap, as_text};
 use crate::model::facts::{Facts, Shape};
 use crate::model::ids::CaseKey;
@@ -70,6 +72,8 @@ struct Source {
 /// A pipeline ready to map records.
 pub struct Mapper {
     plan: Plan,
+    /// `None` for JSON.
+    avro: Option<AvroDecoder>,
     identity: Arc<IdentityKey>,
     lookup: Lookup,
 }
@@ -78,6 +82,7 @@ pub struct Mapper {
 struct Plan {
     source: String,
     shape: Shape,
+    wrapping: Wrapping,
     columns: json::Columns,
     sources: Vec<Option<Source>>,
     required: Vec<Field>,
@@ -123,6 +128,7 @@ impl Mapper {
                 pipeline::Shape::Event => Shape::Event,
                 pipeline::Shape::Snapshot => Shape::Snapshot,
             },
+            wrapping: Wrapping::new(pipeline.payload),
             columns: json::Columns::new(names),
             sources,
             required: pipeline.required.clone(),
@@ -141,10 +147,35 @@ impl Mapper {
             kinds: words(&pipeline.kind_map, MessageKind::ALL, MessageKind::name),
             unknown_words: pipeline.unknown_words,
         };
-        Mapper { plan, identity, lookup: Lookup::new(dictionaries) }
+        let avro = pipeline.avro.as_ref().map(AvroDecoder::new);
+        Mapper { plan, avro, identity, lookup: Lookup::new(dictionaries) }
     }
 
-    /// Reads and maps one record. `received` is Kafka's time of the record; `slots` is working memory.
+    /// How the items of a record are wrapped.
+    pub fn wrapping(&self) -> Wrapping {
+        self.plan.wrapping
+    }
+
+    /// The schema that must be fetched before an item can be read.
+    pub fn missing_schema(&self, item: &[u8]) -> Option<SchemaId> {
+        self.avro.as_ref()?.missing(item)
+    }
+
+    /// Takes the text of a schema, or why there is none.
+    pub fn learn_schema(&mut self, id: SchemaId, schema: Result<&str, String>) {
+        if let Some(avro) = &mut self.avro {
+            avro.learn(id, schema);
+        }
+    }
+
+    /// Asks again for schemas that nobody knew.
+    pub fn forget_unusable_schemas(&mut self) {
+        if let Some(avro) = &mut self.avro {
+            avro.forget_unusable();
+        }
+    }
+
+    /// Reads and maps one item of a record. `received` is Kafka's time of the record; `slots` is working memory.
     pub fn map<'a>(
         &mut self,
         payload: &'a [u8],
@@ -157,12 +188,15 @@ impl Mapper {
         texts.place.clear();
         texts.masked = MaskCounts::default();
         (texts.latitude, texts.longitude) = (0.0, 0.0);
-        json::decode(payload, &self.plan.columns, slots)?;
+        match &self.avro {
+            None => json::decode(payload, &self.plan.columns, slots)?,
+            Some(avro) => avro.decode(payload, &self.plan.columns, slots)?,
+        }
         self.map_values(slots, received, texts).map_err(|rejection| self.plan.with_detail(rejection, slots))
     }
 
     fn map_values(&mut self, slots: &[Value<'_>], received: Time, texts: &mut Texts) -> Result<Facts, Rejection> {
-        let Mapper { plan, identity, lookup } = self;
+        let Mapper { plan, identity, lookup, .. } = self;
         let case_id = plan.required_text(slots, Field::CaseId)?;
         if case_id.len() > MAX_CASE_ID_BYTES {
             return Err(plan.reject("bad_value", Field::CaseId));
@@ -352,12 +386,19 @@ impl Plan {
         latest: Option<Time>,
         facts: &mut Facts,
     ) -> Result<Option<Time>, Rejection> {
-        let text = self.text(slots, field)?;
-        if text.is_empty() {
-            return Ok(None);
-        }
-        let format = self.source_of(field).map_or(TimeFormat::Iso8601, |source| source.format);
-        let read = read_time(&text, format).ok_or_else(|| self.reject("bad_time", field))?;
+        let read = match self.value(slots, field) {
+            Some(Value::Instant(millis)) => time_of_instant(*millis),
+            Some(Value::Day(days)) => time_of_day(*days),
+            _ => {
+                let text = self.text(slots, field)?;
+                if text.is_empty() {
+                    return Ok(None);
+                }
+                let format = self.source_of(field).map_or(TimeFormat::Iso8601, |source| source.format);
+                read_time(&text, format)
+            }
+        };
+        let read = read.ok_or_else(|| self.reject("bad_time", field))?;
         if latest.is_some_and(|latest| read.at > latest) {
             return Err(self.reject("future_time", field));
         }
@@ -434,6 +475,8 @@ fn digest(slots: &[Value<'_>]) -> u64 {
             Value::Integer(number) => xxh3_64_with_seed(&number.to_le_bytes(), hash),
             Value::Real(number) => xxh3_64_with_seed(&number.to_le_bytes(), hash),
             Value::Bool(flag) => xxh3_64_with_seed(&[1, u8::from(*flag)], hash),
+            Value::Instant(millis) => xxh3_64_with_seed(&millis.to_le_bytes(), hash),
+            Value::Day(days) => xxh3_64_with_seed(&days.to_le_bytes(), hash),
             Value::Composite(what) => xxh3_64_with_seed(what.as_bytes(), hash),
         };
     }

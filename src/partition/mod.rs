@@ -7,6 +7,7 @@ pub mod fold;
 pub mod ports;
 pub mod recovery;
 pub mod restore;
+mod schemas;
 mod sealing;
 mod start;
 pub mod status;

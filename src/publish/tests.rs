@@ -3,7 +3,9 @@
 use std::io::Cursor;
 
 use super::*;
-use crate::config::pipeline::{Delimiter, Encoding, FieldMapping, Format, Shape, TableLayout, TimeFormat, UnknownWord};
+use crate::config::pipeline::{
+    Delimiter, Encoding, FieldMapping, Format, Payload, Shape, TableLayout, TimeFormat, UnknownWord,
+};
 use crate::model::words::Field;
 
 pub(super) fn pipeline(key: &str) -> Pipeline {
@@ -20,6 +22,8 @@ pub(super) fn pipeline(key: &str) -> Pipeline {
         partitions: 8,
         stream_epoch: 1,
         format: Format::Json,
+        payload: Payload::default(),
+        avro: None,
         shape: Shape::Snapshot,
         fields: vec![case],
         required: vec![Field::CaseId],
