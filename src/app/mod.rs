@@ -4,3 +4,6 @@ pub mod registry;
 pub mod rules;
 pub mod run;
 pub mod start;
+
+#[cfg(test)]
+mod sources_tests;
