@@ -6,4 +6,6 @@ pub mod run;
 pub mod start;
 
 #[cfg(test)]
+mod requests_tests;
+#[cfg(test)]
 mod sources_tests;
