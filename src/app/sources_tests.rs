@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 
 use super::rules::SharedRules;
 use crate::config::{self, Config};
+use crate::generate::{Fate, Region, SimulatedRecord, Simulation, SimulationConfig, SourceKind};
 use crate::mapping::mapper::{Mapper, Texts};
 use crate::model::apply::apply;
 use crate::model::case::{Case, RowVersion};
 use crate::model::effects::Effect;
 use crate::model::ids::{CaseKey, Offset};
 use crate::model::time::{MOSCOW_OFFSET_SECONDS, Time};
-use crate::model::words::{Decision, Law, MessageKind, Outcome, Priority};
+use crate::model::words::{Decision, Law, MessageKind, Outcome, Priority, Status};
 
 const KEY: &str = "8f1c9d3e5a7b2c4d6e8f0a1b3c5d7e9f8f1c9d3e5a7b2c4d6e8f0a1b3c5d7e90";
 
@@ -272,5 +273,36 @@ fn every_shipped_source_gives_a_new_case_a_deadline() {
         let told = bench.tell(record.as_bytes(), Time::from_unix_seconds(1_766_221_200).expect("in range"));
         let case = told.case.unwrap_or_else(|| panic!("{name}: {}", told.reason));
         assert!(case.due_final.is_some(), "{name} has a policy with a final answer");
+    }
+}
+
+#[test]
+fn generated_records_of_every_source_end_as_the_ledger_says() {
+    let config = load(&project("config"));
+    let region = Region::from_reference(&config.reference).expect("sound");
+    let start = Time::from_unix_seconds(1_767_214_800).expect("in range"); // 2026-01-01 in Moscow
+    let mut simulated = SimulationConfig::new(11, start, start.plus_seconds(90 * 86_400));
+    (simulated.records, simulated.channels, simulated.broken) = (Some(30_000), true, 0.02);
+    let mut simulation = Simulation::new(simulated, &region).expect("sound");
+    let mut benches: HashMap<SourceKind, Bench> =
+        SourceKind::ALL.into_iter().map(|source| (source, Bench::new(&config, source.code()))).collect();
+    let mut rejected: HashMap<SourceKind, u64> = HashMap::new();
+    let mut record = SimulatedRecord::default();
+    while simulation.next(&mut record) {
+        let bench = benches.get_mut(&record.source).expect("one each");
+        let told = bench.tell(&record.payload, Time::from_unix_millis(record.timestamp).expect("in range"));
+        let is_broken = matches!(record.fate, Fate::Broken(_));
+        let payload = String::from_utf8_lossy(&record.payload);
+        assert_eq!(told.outcome == Outcome::Rejected, is_broken, "{:?} {}: {payload}", record.fate, told.reason);
+        *rejected.entry(record.source).or_default() += u64::from(is_broken);
+    }
+    for (source, bench) in &benches {
+        let share = simulation.ledger().of(*source);
+        assert!(share.cases > 100 && share.broken.total() > 0, "{source:?} has {} cases", share.cases);
+        assert_eq!((rejected[source], bench.cases.len() as u64), (share.broken.total(), share.cases), "{source:?}");
+        for status in Status::ALL {
+            let found = bench.cases.values().filter(|case| case.status == *status).count() as u64;
+            assert_eq!(found, share.cases_by_status.of(*status), "{source:?}: {}", status.name());
+        }
     }
 }
