@@ -88,7 +88,9 @@ pub fn load(dir: &Path, env: Environment) -> Result<Config, ConfigErrors> {
     Ok(Config { settings, pipelines, reference, calendars, policies, rules, pipelines_dir })
 }
 
-/// Two pipelines must not read one Kafka topic, nor speak for one source: its cases would lie in two places.
+/// Two pipelines must not read one Kafka topic, nor speak for one source: a case of it would be in two partitions, each
+/// with half of its records and a state of its own, and both would write its row. A source that has an export and a feed of
+/// events is read by one of the two.
 fn check_together(pipelines: &[Pipeline], folder: &Folder, errors: &Errors) {
     for (index, pipeline) in pipelines.iter().enumerate() {
         let file = folder.inside("").nth(index).map_or("", |file| file.name.as_str());
@@ -99,7 +101,12 @@ fn check_together(pipelines: &[Pipeline], folder: &Folder, errors: &Errors) {
             }
             if !pipeline.source.is_empty() && pipeline.source == earlier.source {
                 let problem = format!("{} is the source of pipeline {} already", pipeline.source, earlier.name);
-                errors.add_whole(file, "source", problem, "a source of its own");
+                errors.add_whole(
+                    file,
+                    "source",
+                    problem,
+                    "a source of its own, or one of the two files: two streams of a source give its cases two owners",
+                );
             }
         }
     }

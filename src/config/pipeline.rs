@@ -52,7 +52,7 @@ impl Pipeline {
     }
 
     /// The columns whose first non-empty value is the Kafka key of a record: those of the case, so that all records of
-    /// a case meet in one partition.
+    /// a case meet in one partition. Of a joined number any part will do: it is the same in all records of the case.
     pub fn key_columns(&self) -> &[String] {
         match (&self.table, self.field(Field::CaseId)) {
             (Some(table), _) => std::slice::from_ref(&table.key),
@@ -166,7 +166,16 @@ pub struct FieldMapping {
     pub value: Option<String>,
     /// For times; others have the default.
     pub format: TimeFormat,
+    /// For `case_id`: the values of all columns with this between them are the number, instead of the first that is given.
+    pub join: Option<String>,
+    /// What becomes of a word of this field that its map does not have; otherwise what the file says for all.
+    pub unknown_words: Option<UnknownWord>,
+    /// For coordinates: so many digits after the point are kept.
+    pub decimals: u8,
 }
+
+/// Three digits of a degree are about a hundred metres.
+pub const USUAL_DECIMALS: u8 = 3;
 
 /// How a time is written. The formats without a zone are Moscow time, those without a time of day are Moscow days.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -147,7 +147,15 @@ fn fields(table: &Table) -> Vec<FieldMapping> {
 }
 
 fn mapping(field: Field, item: &Item) -> Option<FieldMapping> {
-    let mut mapping = FieldMapping { field, columns: Vec::new(), value: None, format: TimeFormat::default() };
+    let mut mapping = FieldMapping {
+        field,
+        columns: Vec::new(),
+        value: None,
+        format: TimeFormat::default(),
+        join: None,
+        unknown_words: None,
+        decimals: USUAL_DECIMALS,
+    };
     if item.is_text() || item.is_list() {
         mapping.columns = columns(item);
         return Some(mapping);
@@ -166,6 +174,7 @@ fn mapping(field: Field, item: &Item) -> Option<FieldMapping> {
             "event_at, registered_at, planned_at, completed_at",
         );
     }
+    refinements(&table, &mut mapping);
     match (column, list, value) {
         (Some(item), None, None) | (None, Some(item), None) => mapping.columns = columns(&item),
         (None, None, Some(item)) => mapping.value = constant(field, &item),
@@ -175,6 +184,41 @@ fn mapping(field: Field, item: &Item) -> Option<FieldMapping> {
         }
     }
     Some(mapping)
+}
+
+/// What only some fields can have beside their columns.
+fn refinements(table: &Table, mapping: &mut FieldMapping) {
+    let field = mapping.field;
+    mapping.join = table.text("join");
+    if mapping.join.is_some() && field != Field::CaseId {
+        table.refuse("join", format!("{} is one value, not several", field.name()), "only in case_id");
+    }
+    mapping.unknown_words = table.choice("unknown_words", UNKNOWN_WORDS);
+    if mapping.unknown_words.is_some() && !has_words(field) {
+        table.refuse("unknown_words", format!("{} has no list of words", field.name()), WORD_FIELDS);
+    }
+    let decimals = table.integer("decimals", 0..=3);
+    if decimals.is_some() && !matches!(field, Field::Latitude | Field::Longitude) {
+        table.refuse("decimals", format!("{} is not a coordinate", field.name()), "latitude, longitude");
+    }
+    mapping.decimals = decimals.unwrap_or(USUAL_DECIMALS);
+}
+
+const WORD_FIELDS: &str = "status, law, decision, reaction, priority, kind, fast_track, source_overdue";
+
+/// Without its kind an event means nothing, so its words are not among these.
+fn has_words(field: Field) -> bool {
+    matches!(
+        field,
+        Field::Status
+            | Field::Law
+            | Field::Decision
+            | Field::Reaction
+            | Field::Priority
+            | Field::Kind
+            | Field::FastTrack
+            | Field::SourceOverdue
+    )
 }
 
 fn columns(item: &Item) -> Vec<String> {

@@ -186,3 +186,28 @@ fn the_fields_of_each_contract_are_the_columns_of_its_pipeline() {
         assert_eq!(given, wanted);
     }
 }
+
+#[test]
+fn refinements_stand_only_where_they_mean_something() {
+    let fields = "topic = { column = \"t\", join = \"/\" }\ntext = { column = \"x\", unknown_words = \"ignore\" }\n\
+                  rating = { column = \"r\", decimals = 2 }\nlatitude = { column = \"lat\", decimals = 9 }\n";
+    let found = mistakes(&format!("{SMALL}{fields}"));
+    assert_eq!(found.len(), 4, "{found:#?}");
+    for (message, start) in found.iter().zip([
+        "6: fields.topic.join",
+        "7: fields.text.unknown_words",
+        "8: fields.rating.decimals",
+        "9: fields.latitude.decimals",
+    ]) {
+        assert!(message.starts_with(&format!("pipelines/s.toml:{start}: ")), "{message}");
+    }
+}
+
+#[test]
+fn any_part_of_a_joined_number_can_be_the_kafka_key() {
+    let joined = SMALL.replace("\"id\"", "{ columns = [\"number\", \"question\"], join = \"/\" }");
+    let pipeline = load(&format!("{joined}[table]\nkey = \"number\"\n")).expect("sound");
+    assert_eq!(pipeline.key_columns(), ["number"]);
+    assert_eq!(pipeline.field(Field::CaseId).expect("mapped").join.as_deref(), Some("/"));
+    assert_eq!(mistakes(&format!("{joined}[table]\nkey = \"date\"\n")).len(), 1);
+}

@@ -19,6 +19,12 @@ pub struct Ledger {
     pub bytes: u64,
     pub pos: SourceLedger,
     pub incident: SourceLedger,
+    #[serde(default)]
+    pub sed: SourceLedger,
+    #[serde(default)]
+    pub s112: SourceLedger,
+    #[serde(default)]
+    pub portal: SourceLedger,
     /// One line a case, in the order of opening; empty unless `SimulationConfig::keep_cases`.
     #[serde(skip)]
     pub cases: Vec<CaseOutcome>,
@@ -192,6 +198,9 @@ impl Ledger {
         match source {
             SourceKind::Pos => &self.pos,
             SourceKind::Incident => &self.incident,
+            SourceKind::Sed => &self.sed,
+            SourceKind::S112 => &self.s112,
+            SourceKind::Portal => &self.portal,
         }
     }
 
@@ -199,6 +208,9 @@ impl Ledger {
         match source {
             SourceKind::Pos => &mut self.pos,
             SourceKind::Incident => &mut self.incident,
+            SourceKind::Sed => &mut self.sed,
+            SourceKind::S112 => &mut self.s112,
+            SourceKind::Portal => &mut self.portal,
         }
     }
 

@@ -56,7 +56,7 @@ pub struct Texts {
     pub masked: MaskCounts,
     /// Masked, without flat.
     pub place: Vec<u8>,
-    /// Rounded to about a hundred metres; zero when unknown.
+    /// Rounded to about a hundred metres or what the file says; zero when unknown.
     pub latitude: f32,
     pub longitude: f32,
 }
@@ -67,6 +67,9 @@ struct Source {
     constant: Option<Value<'static>>,
     column: String,
     format: TimeFormat,
+    join: Option<Box<str>>,
+    unknown_words: UnknownWord,
+    decimals: u8,
 }
 
 /// A pipeline ready to map records.
@@ -97,7 +100,6 @@ struct Plan {
     reactions: WordMap<Reaction>,
     priorities: WordMap<Priority>,
     kinds: WordMap<MessageKind>,
-    unknown_words: UnknownWord,
 }
 
 impl Mapper {
@@ -119,6 +121,9 @@ impl Mapper {
                 constant: mapping.value.clone().map(|text| Value::Text(Cow::Owned(text))),
                 column: mapping.columns.join(" | "),
                 format: mapping.format,
+                join: mapping.join.as_deref().map(Box::from),
+                unknown_words: mapping.unknown_words.unwrap_or(pipeline.unknown_words),
+                decimals: mapping.decimals,
             });
         }
         let tidy_all = |words: &[String]| words.iter().map(|word| Box::from(word.trim())).collect();
@@ -145,7 +150,6 @@ impl Mapper {
             reactions: words(&pipeline.reaction_map, Reaction::ALL, Reaction::name),
             priorities: words(&pipeline.priority_map, Priority::ALL, Priority::name),
             kinds: words(&pipeline.kind_map, MessageKind::ALL, MessageKind::name),
-            unknown_words: pipeline.unknown_words,
         };
         let avro = pipeline.avro.as_ref().map(AvroDecoder::new);
         Mapper { plan, avro, identity, lookup: Lookup::new(dictionaries) }
@@ -197,7 +201,7 @@ impl Mapper {
 
     fn map_values(&mut self, slots: &[Value<'_>], received: Time, texts: &mut Texts) -> Result<Facts, Rejection> {
         let Mapper { plan, identity, lookup, .. } = self;
-        let case_id = plan.required_text(slots, Field::CaseId)?;
+        let case_id = plan.case_id(slots)?;
         if case_id.len() > MAX_CASE_ID_BYTES {
             return Err(plan.reject("bad_value", Field::CaseId));
         }
@@ -370,6 +374,32 @@ impl Plan {
         if text.is_empty() { Err(self.reject("missing", field)) } else { Ok(text) }
     }
 
+    /// The number of the case; a joined one needs all its parts.
+    fn case_id<'s>(&'s self, slots: &'s [Value<'_>]) -> Result<Cow<'s, str>, Rejection> {
+        let Some((source, join)) =
+            self.source_of(Field::CaseId).and_then(|source| Some((source, source.join.as_ref()?)))
+        else {
+            return self.required_text(slots, Field::CaseId);
+        };
+        let mut id = String::new();
+        for (index, slot) in source.slots.iter().enumerate() {
+            let value = &slots[*slot];
+            let part = as_text(value).map_err(|_| self.reject("bad_type", Field::CaseId))?;
+            if part.is_empty() || self.empty.iter().any(|word| **word == *part) {
+                return Err(self.reject("missing", Field::CaseId));
+            }
+            if index > 0 {
+                id.push_str(join);
+            }
+            id.push_str(&part);
+        }
+        Ok(Cow::Owned(id))
+    }
+
+    fn unknown_words(&self, field: Field) -> UnknownWord {
+        self.source_of(field).map_or(UnknownWord::Reject, |source| source.unknown_words)
+    }
+
     /// A free text, not tidied.
     fn raw_text<'s>(&'s self, slots: &'s [Value<'_>], field: Field) -> Result<Option<&'s str>, Rejection> {
         match self.value(slots, field) {
@@ -411,7 +441,7 @@ impl Plan {
         if word.is_empty() {
             return Ok(None);
         }
-        match (map.get(&word), self.unknown_words) {
+        match (map.get(&word), self.unknown_words(field)) {
             (Some(meaning), _) => Ok(Some(meaning)),
             (None, UnknownWord::Ignore) => Ok(None),
             (None, UnknownWord::Reject) => Err(self.reject("unknown_word", field)),
@@ -433,7 +463,7 @@ impl Plan {
         if word.is_empty() {
             return Ok(None);
         }
-        match (self.truth(&word), self.unknown_words) {
+        match (self.truth(&word), self.unknown_words(field)) {
             (Some(flag), _) => Ok(Some(flag)),
             (None, UnknownWord::Ignore) => Ok(None),
             (None, UnknownWord::Reject) => Err(self.reject("unknown_word", field)),
@@ -453,7 +483,8 @@ impl Plan {
         if !degrees.is_finite() || degrees.abs() > limit {
             return Err(self.reject("bad_value", field));
         }
-        Ok(((degrees * 1000.0).round() / 1000.0) as f32)
+        let unit = 10f64.powi(i32::from(self.source_of(field).map_or(0, |source| source.decimals)));
+        Ok(((degrees * unit).round() / unit) as f32)
     }
 }
 

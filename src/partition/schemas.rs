@@ -2,7 +2,9 @@
 //! Invariants: a source that is away is waited for and never makes a reject; a schema that the source does not know is
 //! asked for again after a while, because it may have been registered by then.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use tracing::warn;
 

@@ -14,6 +14,9 @@ pub(super) fn pipeline(key: &str) -> Pipeline {
         columns: vec![key.to_owned()],
         value: None,
         format: TimeFormat::default(),
+        join: None,
+        unknown_words: None,
+        decimals: 3,
     };
     Pipeline {
         name: "t".to_owned(),

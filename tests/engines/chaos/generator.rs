@@ -157,6 +157,7 @@ fn generate(orders: &Orders, region: &Region, book: Book, stop: &AtomicBool) -> 
             let topic = match record.source {
                 SourceKind::Pos => &orders.pos_topic,
                 SourceKind::Incident => &orders.incident_topic,
+                other => return Err(format!("{} is not published in this run", other.code())),
             };
             send(&producer, BaseRecord::to(topic).key(&record.key).payload(&record.payload).timestamp(latest))?;
             sent += 1;
