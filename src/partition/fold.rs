@@ -21,6 +21,7 @@ use crate::model::time::Time;
 use crate::model::windows::{Retention, Windows};
 use crate::model::words::Outcome;
 use crate::partition::ports::{BacklogRow, JournalFold, StreamId};
+use crate::partition::seen::Seen;
 use crate::sink::journal::{Fate, JournalBlock, Position, Told};
 
 #[path = "fold_items.rs"]
@@ -136,6 +137,8 @@ pub struct Fold<R> {
     room: Room,
     /// The items of the next record do not fit beside the rows that are there.
     is_crowded: bool,
+    /// What became of the records, where somebody asks.
+    seen: Option<Vec<Seen>>,
 }
 
 impl<R: DeadlineRules> Fold<R> {
@@ -163,7 +166,18 @@ impl<R: DeadlineRules> Fold<R> {
             masked: Vec::new(),
             room: Room::default(),
             is_crowded: false,
+            seen: None,
         }
+    }
+
+    /// Tells from now on what became of each record.
+    pub fn watch(&mut self) {
+        self.seen = Some(Vec::new());
+    }
+
+    /// What became of the records since it was asked last.
+    pub fn take_seen(&mut self) -> Vec<Seen> {
+        self.seen.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Rows of the batch that is being filled.
@@ -285,6 +299,20 @@ impl<R: DeadlineRules> Fold<R> {
         };
         let fate = Fate { outcome: verdict.outcome, reason: verdict.reason, field: "", excerpt: b"" };
         self.journal.push(position, fate, &told, Some(&case));
+        if let Some(seen) = &mut self.seen {
+            seen.push(Seen {
+                position,
+                outcome: verdict.outcome,
+                reason: verdict.reason,
+                field: String::new(),
+                excerpt: String::new(),
+                event: Some(verdict.event),
+                case_id: self.texts.case_id.clone(),
+                case: Some(case),
+                masked: self.texts.masked,
+                oldest_effect: self.effects.iter().map(|effect| (effect.at, effect.day_only)).min(),
+            });
+        }
         true
     }
 
@@ -318,6 +346,20 @@ impl<R: DeadlineRules> Fold<R> {
             longitude: 0.0,
         };
         self.journal.push(position, Fate { outcome, reason, field, excerpt: &self.excerpt }, &told, None);
+        if let Some(seen) = &mut self.seen {
+            seen.push(Seen {
+                position,
+                outcome,
+                reason,
+                field: field.to_owned(),
+                excerpt: String::from_utf8_lossy(&self.excerpt).into_owned(),
+                event: None,
+                case_id: String::new(),
+                case: None,
+                masked: MaskCounts::default(),
+                oldest_effect: None,
+            });
+        }
     }
 
     /// Takes the text of a schema that was needed, or why there is none.

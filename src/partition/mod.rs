@@ -9,6 +9,7 @@ pub mod recovery;
 pub mod restore;
 mod schemas;
 mod sealing;
+pub mod seen;
 mod start;
 pub mod status;
 pub mod worker;
