@@ -105,7 +105,7 @@ impl Input {
     }
 
     /// The next record; `Err` when the file cannot be read further.
-    pub fn next(&mut self) -> anyhow::Result<Read> {
+    pub fn read(&mut self) -> anyhow::Result<Read> {
         match self {
             Input::Table(reader, row) => Ok(reader.read(row).map(|read| match read {
                 Ok(()) => (row.line, Ok(row.payload.clone())),

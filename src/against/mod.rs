@@ -65,12 +65,9 @@ impl Against {
         chunk.push(Offset(self.next), i64::from(self.now.seconds()) * 1000, Some(payload));
         self.next += 1;
         let stream_time = self.fold.windows.stream_time();
-        loop {
-            match self.fold.process(&chunk, 0, 0..u64::MAX, self.now) {
-                Progress::NeedsSchema(_, id) => self.fold.learn_schema(id, Err(no_registry(id))),
-                // no limit of a batch applies, and no case ever left memory
-                Progress::Done | Progress::Full(_) | Progress::NeedsCases(_) => break,
-            }
+        // no limit of a batch applies and no case ever left memory, so only a schema can be missing
+        while let Progress::NeedsSchema(_, id) = self.fold.process(&chunk, 0, 0..u64::MAX, self.now) {
+            self.fold.learn_schema(id, Err(no_registry(id)));
         }
         if self.fold.rows() >= ROWS {
             self.fold.windows.take_dirty();
@@ -106,7 +103,7 @@ pub fn run(
     let mut input = Input::open(file, kind, pipeline, config.settings.limits.max_record_bytes)?;
     let mut against = Against::new(config, &input.pipeline(pipeline)?, now)?;
     let mut summary = Summary::default();
-    while let Some((place, record)) = input.next()? {
+    while let Some((place, record)) = input.read()? {
         let lines = match record {
             Ok(payload) => against.record(place, &payload),
             Err(problem) => vec![Line::unread(place, problem)],

@@ -51,6 +51,11 @@ impl Pipeline {
         self.fields.iter().find(|mapping| mapping.field == field)
     }
 
+    /// A plain JSON object is a record of this pipeline, so `tsur publish` and `tsur generate` can send one.
+    pub fn takes_plain_json(&self) -> bool {
+        self.format == Format::Json && matches!(self.payload.compression, Compression::Auto | Compression::None)
+    }
+
     /// The columns whose first non-empty value is the Kafka key of a record: those of the case, so that all records of
     /// a case meet in one partition. Of a joined number any part will do: it is the same in all records of the case.
     pub fn key_columns(&self) -> &[String] {

@@ -7,6 +7,7 @@ mod broken_input;
 mod chaos;
 mod demo;
 mod exactly_once;
+mod formats;
 mod group;
 mod proxy;
 mod publish;
