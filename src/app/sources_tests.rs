@@ -217,6 +217,16 @@ fn example(name: &str, without: &[&str]) {
 }
 
 #[test]
+fn golden_rows_of_the_pos_export_make_one_case_with_two_rounds() {
+    shipped("pos");
+}
+
+#[test]
+fn golden_incidents_survive_an_overtaken_event_and_a_repeated_one() {
+    shipped("incident");
+}
+
+#[test]
 fn golden_records_of_the_correspondence_become_one_case_a_question() {
     shipped("sed");
 }
@@ -249,7 +259,7 @@ fn golden_service_requests_of_open311_need_no_code() {
 fn the_export_and_the_feed_of_pos_cannot_be_read_together() {
     let text = std::fs::read_to_string(project("pipelines/examples/pos_events.toml")).expect("an example");
     let folder = installation(&[], &[("pos_events.toml", text)]);
-    let errors = config::load(folder.path(), &|_: &str| None).err().expect("refused").to_string();
+    let errors = config::load(folder.path(), &|_: &str| None).expect_err("refused").to_string();
     assert!(errors.contains("pos is the source of pipeline pos already"), "{errors}");
     assert!(errors.contains("two streams of a source give its cases two owners"), "{errors}");
 }
