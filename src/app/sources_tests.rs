@@ -217,6 +217,16 @@ fn example(name: &str, without: &[&str]) {
 }
 
 #[test]
+fn golden_rows_of_the_pos_export_make_one_case_with_two_rounds() {
+    shipped("pos");
+}
+
+#[test]
+fn golden_incidents_survive_an_overtaken_event_and_a_repeated_one() {
+    shipped("incident");
+}
+
+#[test]
 fn golden_records_of_the_correspondence_become_one_case_a_question() {
     shipped("sed");
 }
