@@ -9,6 +9,8 @@ use crate::support::{Installation, ended, eventually, memory_mib, terminate};
 const ROWS: &str = "SELECT count() FROM events";
 const WAIT: Duration = Duration::from_secs(90);
 const RECORDS: usize = 60_000;
+/// Of all shipped pipelines: 4 of `pos`, 4 of `incident`, 2 each of `sed`, `s112` and `portal`.
+const PARTITIONS: usize = 14;
 const RECORD_BYTES: usize = 4 * 1024;
 const BUDGET_MIB: u64 = 16;
 /// Beside the budget while ClickHouse is away: the program, the dictionaries, librdkafka's prefetch, blocks waiting to land.
@@ -50,7 +52,7 @@ async fn without_clickhouse_memory_is_bounded_membership_is_kept_and_all_of_it_d
             .map(|one| (one["kafka_topic"].to_string(), one["partition"].as_i64(), one["assignment"].as_i64()))
             .collect::<Vec<_>>()
     };
-    eventually("the group has given it all partitions", WAIT, async || assignments().len() == 8).await;
+    eventually("the group has given it all partitions", WAIT, async || assignments().len() == PARTITIONS).await;
     let is_ready = || installation.http("/readyz").is_some_and(|(code, _)| code == 200);
     eventually("all are restored", WAIT, async || is_ready()).await; // the metrics are a moment older
     let owned = assignments();

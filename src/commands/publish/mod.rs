@@ -259,6 +259,9 @@ mod tests {
         assert!(problem.contains("none.csv:0: cannot be opened"), "{problem}");
         assert!(problem.contains("none.xlsx:0: the kind of this file is not known"), "{problem}");
         assert!(problem.contains("add --format"), "{problem}");
-        assert!(pipeline_of(&config, "poss").is_err_and(|error| error.to_string().contains("incident, portal, pos, s112, sed")));
+        assert!(
+            pipeline_of(&config, "poss")
+                .is_err_and(|error| error.to_string().contains("incident, portal, pos, s112, sed"))
+        );
     }
 }
