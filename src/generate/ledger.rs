@@ -70,7 +70,7 @@ pub struct Facts {
 pub struct CaseOutcome {
     pub source: SourceKind,
     pub case_id: String,
-    /// Unix seconds of the event that opened it.
+    /// Unix seconds of the event that opened it, zero while that was not published.
     pub registered_at: u32,
     /// Canonical status name; empty when no sound record of the case was published.
     pub status: String,
@@ -233,6 +233,7 @@ impl Ledger {
         }
         if let Some(outcome) = line.and_then(|line| self.cases.get_mut(line)) {
             match effect.fact {
+                Fact::Registered => outcome.registered_at = effect.at.seconds(),
                 Fact::Answered => outcome.answered_at = outcome.answered_at.max(effect.at.seconds()),
                 Fact::Rated(rating) => outcome.rating = rating,
                 Fact::Reopened => outcome.rating = 0,
@@ -301,16 +302,16 @@ mod tests {
         let line = |case_id: &str| CaseOutcome {
             source: SourceKind::Incident,
             case_id: case_id.to_owned(),
-            registered_at: 100,
+            registered_at: 0,
             status: String::new(),
             overtaken: false,
             answered_at: 0,
             rating: 0,
         };
         let mut ledger = Ledger { cases: vec![line("in order"), line("overtaken")], ..Ledger::default() };
-        let routed = Effect { fact: Fact::Routed, status: Some(Status::InWork), at: at(100) };
+        let registered = Effect { fact: Fact::Registered, status: Some(Status::New), at: at(100) };
         let answered = Effect { fact: Fact::Answered, status: Some(Status::Answered), at: at(200) };
-        for (line, effects) in [[routed, answered], [answered, routed]].iter().enumerate() {
+        for (line, effects) in [[registered, answered], [answered, registered]].iter().enumerate() {
             let mut standing = Standing::default();
             for effect in effects {
                 ledger.apply(SourceKind::Incident, Some(line), &mut standing, *effect);

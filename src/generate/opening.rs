@@ -174,7 +174,7 @@ impl Simulation {
             self.ledger.cases.push(CaseOutcome {
                 source,
                 case_id,
-                registered_at: at.seconds(),
+                registered_at: 0,
                 status: String::new(),
                 overtaken: false,
                 answered_at: 0,
