@@ -246,7 +246,7 @@ impl World {
                         continue;
                     }
                     match incident.fault {
-                        Fault::Crash { .. } => {
+                        Fault::Crash { .. } | Fault::Torn { .. } => {
                             owner.handle.abort();
                             self.expel(process);
                             sleep(Duration::from_secs(1)).await;
