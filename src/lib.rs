@@ -21,3 +21,4 @@ pub mod sink;
 pub mod telemetry;
 #[cfg(test)]
 mod testkit;
+pub mod text;
