@@ -10,7 +10,12 @@ impl DeadlineRules for TenDays {
             policy: 1,
             due_first: start.map(|at| at.plus_seconds(8 * 3600)),
             due_final: case.round_since.or(start).map(|at| at.plus_seconds(10 * 86_400)),
+            ..Deadlines::default()
         }
+    }
+
+    fn pause(&self, _: &Case, from: Time, to: Time) -> Paused {
+        Paused { seconds: to.seconds_since(from), days: 0 }
     }
 }
 
@@ -29,6 +34,11 @@ fn event(kind: EventKind, after: i64) -> Facts {
 
 fn routed(body: u16, after: i64) -> Facts {
     Facts { body: Some(BodyId(body)), ..event(EventKind::Routed, after) }
+}
+
+fn status(status: Status, after: i64) -> Facts {
+    let digest = xxhash_rust::xxh3::xxh3_64(format!("{status:?}{after}").as_bytes());
+    Facts { status: Some(status), digest, ..event(EventKind::StatusChanged, after) }
 }
 
 /// Folds the records and returns the case, the outcomes and the sum of each kind of effect.
@@ -103,10 +113,17 @@ fn a_record_delivered_again_is_a_duplicate_and_counts_nothing() {
 }
 
 #[test]
-fn an_overtaken_hand_over_is_ignored_and_not_called_a_duplicate() {
-    let (case, outcomes, _) = fold(&[event(EventKind::Registered, 0), routed(2, 900), routed(1, 600)]);
-    assert_eq!(case.body, BodyId(2));
-    assert_eq!(outcomes[2], Outcome::Ignored);
+fn an_overtaken_hand_over_makes_its_body_the_holder_before() {
+    let (case, outcomes, sums) = fold(&[event(EventKind::Registered, 0), routed(2, 900), routed(1, 600)]);
+    assert_eq!((case.body, case.previous_body, case.received_body), (BodyId(2), BodyId(1), BodyId(1)));
+    assert_eq!((outcomes[2], case.transfers, sums[&EffectKind::Transferred]), (Outcome::Applied, 1, 1));
+}
+
+#[test]
+fn an_overtaken_status_is_ignored_and_not_called_a_duplicate() {
+    let (case, outcomes, _) =
+        fold(&[event(EventKind::Registered, 0), status(Status::Approval, 900), status(Status::InWork, 600)]);
+    assert_eq!((case.status, outcomes[2]), (Status::Approval, Outcome::Ignored));
 }
 
 #[test]
@@ -142,7 +159,7 @@ fn a_returned_case_takes_its_answer_back_and_keeps_its_breach() {
 #[test]
 fn a_case_whose_first_event_never_came_is_counted_when_it_comes() {
     let (_, _, without) = fold(&[routed(1, 600), event(EventKind::Answered, 7200)]);
-    assert!(without.is_empty());
+    assert_eq!(without.keys().collect::<Vec<_>>(), [&EffectKind::Held], "only the time in hands does not need a start");
     let (_, _, with) = fold(&[routed(1, 600), event(EventKind::Answered, 7200), event(EventKind::Registered, 0)]);
     assert_eq!((with[&EffectKind::Registered], with[&EffectKind::Answered]), (1, 1));
 }

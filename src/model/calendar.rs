@@ -186,6 +186,12 @@ impl Calendar {
         Some(self.working_seconds_until(to)?.saturating_sub(self.working_seconds_until(from)?))
     }
 
+    /// Working days after the day of `from` up to and with the day of `to`; zero when `to` is not later.
+    pub fn working_days_between(&self, from: Time, to: Time) -> Option<u32> {
+        let before = |time| self.index(MoscowDay::of(time)).map(|index| self.days_before[index + 1]);
+        Some(before(to)?.saturating_sub(before(from)?))
+    }
+
     /// Moves a deadline that falls on a day off to the end of the nearest working day before or after it; on a working
     /// day it stays as it is. Meant for deadlines counted in days: only of ends of days the order survives a roll.
     pub fn roll(&self, deadline: Time, roll: Roll) -> Option<Time> {

@@ -347,7 +347,9 @@ fn draw_effects(draw: &mut Draw, tick: i64) -> Vec<Effect> {
             let value = match kind {
                 EffectKind::Rated => 1 + draw.below(5) as i32,
                 EffectKind::Reacted => 1 - 2 * draw.below(2) as i32,
-                EffectKind::FirstAnswered | EffectKind::Answered => draw.below(i32::MAX as u64) as i32,
+                EffectKind::FirstAnswered | EffectKind::Answered | EffectKind::Held => {
+                    draw.below(i32::MAX as u64) as i32
+                }
                 _ => 0,
             };
             let takes_back = !matches!(kind, EffectKind::Rated | EffectKind::Reacted) && draw.below(4) == 0;
@@ -373,7 +375,8 @@ fn window_json(key: &WindowKey, value: &WindowValue, version: u64, satisfaction:
         json!({ "registered": v.registered, "first_answered": v.first_answered, "first_seconds": v.first_seconds,
             "answered": v.answered, "answer_seconds": v.answer_seconds, "closed": v.closed, "first_breached": v.first_breached,
             "final_breached": v.final_breached, "returned": v.returned, "reopened": v.reopened, "deferred": v.deferred,
-            "declined": v.declined, "transferred": v.transferred, "merged": v.merged })
+            "declined": v.declined, "transferred": v.transferred, "merged": v.merged, "stage_breached": v.stage_breached,
+            "held_seconds": v.held_seconds })
     };
     let (Value::Object(row_map), Value::Object(measures)) = (&mut row, measures) else { panic!("objects") };
     row_map.extend(measures);
