@@ -30,6 +30,15 @@ impl MoscowDay {
         u32::try_from(date.to_epoch_days()).ok().map(MoscowDay)
     }
 
+    /// Year, month and day of the month.
+    pub fn date(self) -> Option<chrono::NaiveDate> {
+        i32::try_from(self.0).ok().and_then(chrono::NaiveDate::from_epoch_days)
+    }
+
+    pub fn is_weekend(self) -> bool {
+        self.weekday() >= 5
+    }
+
     /// The second `offset` of the day, 0 ..= 86399, Moscow time; the end of the range for days beyond 2106.
     pub fn second(self, offset: u32) -> Time {
         let seconds = i64::from(self.0) * i64::from(DAY_SECONDS) + i64::from(offset) - i64::from(MOSCOW_OFFSET_SECONDS);

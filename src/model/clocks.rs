@@ -20,6 +20,7 @@ pub fn facts_of(case: &Case, source: u8) -> CaseFacts {
         body: case.body.0,
         priority: case.priority,
         kind: case.kind,
+        repeated: case.round_since.is_some(),
     }
 }
 

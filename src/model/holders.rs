@@ -1,6 +1,7 @@
 //! Who held a case, and what that makes of its breaches, answers and time. Part of the case machine in `apply`.
 //! Invariants: a breach and an answer belong to the holder of their moment, also when the hand-over is heard of later;
-//! memory knows the last two holders, so a hand-over that comes later than two others finds only its count corrected.
+//! memory knows the last two holders, so a hand-over that is older than both finds only the counts corrected. What cannot
+//! be known in any order: of A, B, A heard of as A, A, B the last hand-over is lost.
 
 use crate::model::apply::counted;
 use crate::model::case::{BodyId, Case, Flag};
@@ -16,7 +17,7 @@ pub(super) fn route(case: &mut Case, to: Option<BodyId>, at: Time, effects: &mut
         case.body = to;
         case.holder_since = Some(at);
         case.routed_at = Some(at);
-        if let (false, Some(end)) = (case.is_open(), case.status_at) {
+        if let Some(end) = end_of(case) {
             held(case, to, at, end, 1, effects); // it had ended before anybody heard who had it
         }
         return;
@@ -47,7 +48,7 @@ fn hand_over(case: &mut Case, to: BodyId, at: Time, since: Time, effects: &mut V
         return; // told again; the holder has it since the first time
     }
     fix_breaches(case, at);
-    match case.status_at.filter(|end| !case.is_open() && at < *end) {
+    match end_of(case).filter(|end| at < *end) {
         Some(end) => {
             held(case, case.body, since, end, -1, effects); // counted when it ended; the last part was the other's
             held(case, case.body, since, at, 1, effects);
@@ -122,13 +123,22 @@ fn held(case: &Case, body: BodyId, from: Time, to: Time, sign: i8, effects: &mut
     }
 }
 
-/// The time of the last holder is counted when the case ends.
+/// When the present round ended.
+fn end_of(case: &Case) -> Option<Time> {
+    case.final_stop().filter(|_| !case.is_open())
+}
+
+/// The time of the last holder is counted when the case ends, and corrected when it turns out to have ended earlier.
 pub(super) fn ended(known: Option<&Case>, case: &Case, effects: &mut Vec<Effect>) {
-    if case.is_open() || known.is_some_and(|before| !before.is_open()) {
-        return;
-    }
-    if let (Some(from), Some(to)) = (case.holder_since, case.status_at) {
-        held(case, case.body, from, to, 1, effects);
+    let (Some(end), Some(since)) = (end_of(case), case.holder_since) else { return };
+    let before = known.filter(|before| before.round_since == case.round_since).and_then(end_of);
+    match before {
+        Some(before) if before == end => {}
+        Some(before) => {
+            held(case, case.body, since, before, -1, effects);
+            held(case, case.body, since, end, 1, effects);
+        }
+        None => held(case, case.body, since, end, 1, effects),
     }
 }
 
@@ -151,7 +161,12 @@ fn fix_breaches(case: &mut Case, at: Time) {
 pub(super) fn settle_holders(case: &mut Case) {
     let holder = |at: Option<Time>, known: BodyId| match at {
         None => BodyId(0),
-        Some(at) => case.holder_at(at).unwrap_or(if known == BodyId(0) { earliest(case) } else { known }),
+        Some(at) if case.routed_at.is_none_or(|first| at < first) => earliest(case),
+        Some(at) => case.holder_at(at).unwrap_or_else(|| {
+            // settled while less was known: neither of the last two held it as early as that
+            let is_doubtful = [BodyId(0), case.body, case.previous_body].contains(&known);
+            if is_doubtful { earliest(case) } else { known }
+        }),
     };
     let first_answer = holder(case.first_answer_at, case.first_answer_body);
     let answer = holder(case.answered_at, case.answer_body);

@@ -29,6 +29,8 @@ pub struct CaseFacts {
     pub priority: Priority,
     /// `None` while unknown, as with the law.
     pub kind: Option<MessageKind>,
+    /// It came back after an answer.
+    pub repeated: bool,
 }
 
 /// The place of a policy in the order, from 0.
@@ -135,6 +137,7 @@ struct Conditions {
     priorities: u8,
     kinds: u8,
     fast_track: Option<bool>,
+    repeated: Option<bool>,
     topics: WideSet,
     bodies: WideSet,
 }
@@ -145,11 +148,29 @@ impl Conditions {
         self.sources.contains(case.source)
             && bit(self.laws, case.law.map_or(0, Law::code))
             && self.fast_track.is_none_or(|wanted| wanted == case.fast_track)
+            && self.repeated.is_none_or(|wanted| wanted == case.repeated)
             && bit(self.priorities, case.priority.code())
             && bit(self.kinds, case.kind.map_or(0, MessageKind::code))
             && self.blocks.contains(case.block)
             && self.topics.contains(case.topic)
             && self.bodies.contains(case.body)
+    }
+
+    /// The conditions that do not hold, by the names of the policy file. None at all exactly when they `hold`.
+    fn failing(&self, case: &CaseFacts) -> Vec<&'static str> {
+        let bit = |set: u8, code: u8| set >> (code & 7) & 1 == 1;
+        let each = [
+            ("source", self.sources.contains(case.source)),
+            ("law", bit(self.laws, case.law.map_or(0, Law::code))),
+            ("fast_track", self.fast_track.is_none_or(|wanted| wanted == case.fast_track)),
+            ("repeated", self.repeated.is_none_or(|wanted| wanted == case.repeated)),
+            ("priority", bit(self.priorities, case.priority.code())),
+            ("kind", bit(self.kinds, case.kind.map_or(0, MessageKind::code))),
+            ("block", self.blocks.contains(case.block)),
+            ("topic", self.topics.contains(case.topic)),
+            ("body", self.bodies.contains(case.body)),
+        ];
+        each.into_iter().filter(|(_, holds)| !holds).map(|(name, _)| name).collect()
     }
 
     /// Whether every case of `other` is a case of these.
@@ -160,6 +181,7 @@ impl Conditions {
             && other.priorities & !self.priorities == 0
             && other.kinds & !self.kinds == 0
             && (self.fast_track.is_none() || self.fast_track == other.fast_track)
+            && (self.repeated.is_none() || self.repeated == other.repeated)
             && self.topics.covers(&other.topics)
             && self.bodies.covers(&other.bodies)
     }
@@ -202,9 +224,9 @@ impl Policies {
         self.policies.iter().position(|policy| policy.conditions.hold(case)).map(|index| PolicyId(index as u16))
     }
 
-    /// Whether the conditions of a policy hold; what it takes is then up to the policies above it.
-    pub fn matches(&self, id: PolicyId, case: &CaseFacts) -> bool {
-        self.policies.get(usize::from(id.0)).is_some_and(|policy| policy.conditions.hold(case))
+    /// The conditions of a policy that a case does not meet, by the names of the policy file.
+    pub fn unmet(&self, id: PolicyId, case: &CaseFacts) -> Vec<&'static str> {
+        self.policies.get(usize::from(id.0)).map_or_else(Vec::new, |policy| policy.conditions.failing(case))
     }
 
     /// The name of a policy; `None` for an id of other rules.

@@ -45,6 +45,8 @@ pub struct MatchSpec {
     pub priority: Vec<String>,
     pub kind: Vec<String>,
     pub fast_track: Option<bool>,
+    /// The case came back after an answer.
+    pub repeated: Option<bool>,
 }
 
 /// `[[policy.clock]]`.
@@ -184,6 +186,7 @@ fn conditions(spec: &MatchSpec, key: &str, names: &dyn NameIds, mistakes: &mut V
             |word| note("kind", word, &all(MessageKind::ALL, MessageKind::name)),
         ),
         fast_track: spec.fast_track,
+        repeated: spec.repeated,
         topics: wide_set(
             &spec.topic,
             |name| names.topic(name),
