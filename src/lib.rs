@@ -8,6 +8,7 @@ pub mod commands;
 pub mod config;
 pub mod demo;
 pub mod enrich;
+pub mod explain;
 pub mod generate;
 pub mod kafka;
 pub mod mapping;

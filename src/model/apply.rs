@@ -61,7 +61,7 @@ pub fn apply(
     let event = match facts.shape {
         Shape::Event => {
             let event = facts.event.unwrap_or(EventKind::Updated);
-            if seen_before(&case, facts.digest) && !is_news(&case, facts.at) {
+            if seen_before(&case, facts.digest) && !is_news(&case, event, facts.at) {
                 let verdict = Verdict { outcome: Outcome::Duplicate, reason: REASON_SAME_CONTENT, event };
                 return (case, verdict);
             }
@@ -133,8 +133,11 @@ fn seen_before(case: &Case, digest: u64) -> bool {
     (0..8).any(|place| (case.fingerprint >> (16 * place)) as u16 == wanted)
 }
 
-/// Newer than everything the case knows, so it cannot have been applied before.
-fn is_news(case: &Case, at: Time) -> bool {
+/// Newer than everything the case knows, or the registration it waits for: it cannot have been applied before.
+fn is_news(case: &Case, event: EventKind, at: Time) -> bool {
+    if event == EventKind::Registered && case.registered_at.is_none() {
+        return true;
+    }
     let latest = case.status_at.max(case.holder_since).max(case.rated_at);
     latest.is_none_or(|latest| at > latest)
 }

@@ -301,6 +301,9 @@ proptest! {
         for kind in [EventKind::Answered, EventKind::Closed].iter().take(ends) {
             life.push(event(*kind, next()));
         }
+        for (place, facts) in life.iter_mut().enumerate() {
+            facts.digest = (place as u64 + 1) << 49; // marks of sixteen bits may coincide, which is another matter
+        }
         let shuffled: Vec<Facts> = order.iter().filter_map(|place| life.get(*place)).copied().collect();
         let (straight, seen) = (standing(&life), standing(&shuffled));
         prop_assert_eq!(seen.0, straight.0);
@@ -461,4 +464,12 @@ fn nobody_holds_a_case_between_its_answer_and_its_return() {
     let (_, sums) = standing(&life);
     let held: i64 = sums.iter().filter(|((kind, ..), _)| *kind == EffectKind::Held).map(|(_, sum)| *sum).sum();
     assert_eq!(held, 300 + 500);
+}
+
+#[test]
+fn the_registration_a_case_waits_for_is_never_taken_for_a_duplicate() {
+    let answered = event(EventKind::Answered, 7200);
+    let same_mark = Facts { digest: answered.digest, ..event(EventKind::Registered, 0) };
+    let (case, outcomes, _) = fold(&[answered, same_mark]);
+    assert_eq!((case.registered_at, outcomes[1]), (Some(time(START)), Outcome::Applied));
 }

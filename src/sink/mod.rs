@@ -3,6 +3,7 @@
 mod case_rows;
 pub mod clickhouse;
 mod errors;
+pub mod history;
 pub mod journal;
 pub mod migrations;
 pub mod native;

@@ -4,6 +4,7 @@
 mod broken_input;
 mod demo;
 mod exactly_once;
+mod explain;
 mod group;
 mod publish;
 mod published_files;
