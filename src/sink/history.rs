@@ -65,7 +65,7 @@ pub async fn read(
         let query = client.query_raw(&sql).param("key", place.case_key).param("topic", &place.kafka_topic);
         query.param("partition", place.kafka_partition)
     };
-    let cases = rows(&format!("{ROW_VERSION}, {CASE_COLUMNS}")).fetch_all::<CaseRow>().await?;
+    let cases = rows(&format!("{ROW_VERSION} AS version, {CASE_COLUMNS}")).fetch_all::<CaseRow>().await?;
     let events = rows("event, event_at").fetch_all::<(i8, u32)>().await?;
     let change = |(case, (event, at)): (CaseRow, (i8, u32))| Change {
         event: EventKind::from_code(event as u8).unwrap_or(EventKind::Updated),
