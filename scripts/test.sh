@@ -13,7 +13,11 @@ export TSUR_LOCAL_DIR=$ROOT/target/test-engines
 export TSUR_CACHE_DIR=$CACHE_DIR
 export TSUR_ENGINE_SCRIPTS=$HERE
 
-down() { "$HERE/engines.sh" down; }
+# The chaos test ends the engines that it starts; this is for a run that is interrupted.
+down() {
+  "$HERE/engines.sh" down
+  TSUR_LOCAL_DIR=$TSUR_LOCAL_DIR/chaos "$HERE/engines.sh" down
+}
 # Also on Ctrl-C and on a cancelled run: first the engines go, then the caller learns why.
 trap down EXIT
 trap 'exit 130' INT

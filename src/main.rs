@@ -14,6 +14,6 @@ fn main() {
             }
         }
         eprintln!("tsur: {}", lines.iter().map(|line| line.as_str()).collect::<Vec<_>>().join("\n  because: "));
-        std::process::exit(1);
+        std::process::exit(tsur::commands::exit_code(&problem));
     }
 }

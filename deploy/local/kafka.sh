@@ -11,6 +11,8 @@
 # A Kafka on the machine (KAFKA_HOME, or kafka-server-start.sh on PATH) is used instead of a download.
 # TSUR_LOCAL_DIR: folder of this instance (.local). TSUR_CACHE_DIR: downloads (.local/cache).
 # TSUR_KAFKA_PORT, TSUR_KAFKA_CONTROLLER_PORT: where the search for free ports begins (29092, 29093).
+# TSUR_KAFKA_LISTENERS: more listeners, each PORT:ADVERTISED, e.g. "27201:27301 27202:27302". Clients of PORT are sent to
+# 127.0.0.1:ADVERTISED, where a proxy of one's own can slow them down or cut them off.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -73,6 +75,20 @@ answers() {
 healthy() { grep -qs 'Kafka Server started' "$LOGS/server.log" "$LOGS/console.log" && answers 127.0.0.1 "$(port)"; }
 healthy_or_dead() { healthy || gone "$PID_FILE"; }
 
+# Of two lines for one property the later one counts.
+more_listeners() {
+  local pair name number=0
+  local bound=PLAINTEXT://127.0.0.1:$PORT_A,CONTROLLER://127.0.0.1:$PORT_B
+  local advertised=PLAINTEXT://127.0.0.1:$PORT_A protocols=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+  for pair in $TSUR_KAFKA_LISTENERS; do
+    number=$((number + 1)) name=PROXIED$((number))
+    bound+=,$name://127.0.0.1:${pair%:*}
+    advertised+=,$name://127.0.0.1:${pair#*:}
+    protocols+=,$name:PLAINTEXT
+  done
+  printf '%s\n' "listeners=$bound" "advertised.listeners=$advertised" "listener.security.protocol.map=$protocols"
+}
+
 configure() {
   local text
   text=$(cat "$HERE/kafka/server.properties.template")
@@ -80,6 +96,7 @@ configure() {
   text=${text//@CONTROLLER_PORT@/$PORT_B}
   text=${text//@DATA@/$DIR/data}
   printf '%s\n' "$text" >"$DIR/server.properties"
+  [ -z "${TSUR_KAFKA_LISTENERS:-}" ] || more_listeners >>"$DIR/server.properties"
   printf 'TSUR_KAFKA=127.0.0.1:%s\nCONTROLLER_PORT=%s\n' "$PORT_A" "$PORT_B" >"$ENV_FILE"
 }
 
@@ -122,7 +139,7 @@ start_locked() {
   PORT_B=$(recorded "$ENV_FILE" CONTROLLER_PORT)
   for try in 1 2 3; do
     # The ports of last time first: clients of an instance that was killed come back to it.
-    if [ "$try" -gt 1 ] || [ -z "$PORT_A" ] || [ -z "$PORT_B" ] || ! port_free "$PORT_A" || ! port_free "$PORT_B"; then
+    if [ "$try" -gt 1 ] || [ -z "$PORT_A" ] || [ -z "$PORT_B" ] || ! soon_free "$PORT_A" || ! soon_free "$PORT_B"; then
       pick_pair "$base" "$controller" 2
     fi
     configure

@@ -22,23 +22,32 @@ use crate::app::rules::{RulesError, SharedRules, SourceRules};
 use crate::config::{Config, Pipeline};
 use crate::kafka::admin::AdminError;
 use crate::kafka::chunk::Chunk;
-use crate::kafka::client::consumer;
+use crate::kafka::client::{base_config, consumer};
 use crate::kafka::committer::Committer;
+use crate::kafka::ends;
 use crate::kafka::poll::{Command, PollError, PollEvent, PollStats, Poller};
 use crate::mapping::mapper::Mapper;
 use crate::model::ids::{AssignmentEpoch, StreamEpoch};
 use crate::model::windows::Retention;
+use crate::partition::clock::Clock;
 use crate::partition::flight::{Backoff, Stop};
 use crate::partition::fold::{BatchLimits, Fold};
-use crate::partition::ports::StreamId;
+use crate::partition::ports::{SchemaSource, StreamId};
 use crate::partition::recovery::{Consent, LogView};
 use crate::partition::status::PartitionStatus;
 use crate::partition::worker::{Assignment, Timing, Worker, WorkerEnd};
+use crate::schema_registry::SchemaRegistry;
 use crate::sink::clickhouse::ClickHouse;
 use crate::telemetry::metrics;
 
 /// Longest pause between two attempts at a server that is away.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(8);
+
+/// Leaving the group takes this long at most, and with a second signal no longer than the other.
+const CLOSING: Duration = Duration::from_secs(5);
+const AT_ONCE: Duration = Duration::from_millis(500);
+/// The part of the shutdown budget that is kept for leaving the group.
+const CLOSING_SHARE: u32 = 10;
 
 /// What the command line adds to the configuration.
 #[derive(Clone, Copy, Debug, Default)]
@@ -83,10 +92,13 @@ struct Member {
     committer: Committer,
     commands: Sender<Command>,
     slots: Arc<Semaphore>,
+    schemas: Option<Arc<dyn SchemaSource>>,
     registry: Arc<Registry>,
     running: HashMap<AssignmentEpoch, Running>,
     workers: JoinSet<(AssignmentEpoch, WorkerEnd)>,
-    stopped: Vec<(StreamId, String)>,
+    stopped: Vec<(AssignmentEpoch, StreamId, String)>,
+    /// Partitions whose lag was told, so that it can be taken back when another process has them.
+    told: Vec<StreamId>,
 }
 
 /// Runs until told to stop, until idle, or until something needs a restart.
@@ -104,6 +116,7 @@ pub async fn run(
     let topics: Vec<&str> = config.pipelines.iter().map(|pipeline| pipeline.kafka_topic.as_str()).collect();
     consumer.subscribe(&topics)?;
     let (committer, _commit_thread) = Committer::start(consumer.clone())?;
+    let _ends = ends::watch(&base_config(&config.settings.kafka), registry.clone())?;
     let budget = &config.settings.budget;
     let poller = Poller {
         consumer,
@@ -128,6 +141,7 @@ pub async fn run(
         .iter()
         .map(|pipeline| (pipeline.source.clone(), Arc::new(shared.of_source(&pipeline.source))))
         .collect();
+    let schemas = SchemaRegistry::connect(&config.settings.schema_registry);
     let slots = Arc::new(Semaphore::new(config.settings.batch.insert_slots));
     let mut member = Member {
         config,
@@ -138,22 +152,25 @@ pub async fn run(
         committer,
         commands,
         slots,
+        schemas: schemas.map(|schemas| Arc::new(schemas) as Arc<dyn SchemaSource>),
         registry,
         running: HashMap::new(),
         workers: JoinSet::new(),
         stopped: Vec::new(),
+        told: Vec::new(),
     };
     let outcome = member.serve(&mut event_inbox, &mut signal).await;
     member.shut_down(&mut signal, &mut event_inbox).await;
     // the last handles of the consumer go here; closing it leaves the group, which must not outlast the budget
     drop(member.committer);
     let closing = tokio::task::spawn_blocking(move || poll_thread.join());
-    if tokio::time::timeout(Duration::from_secs(5), closing).await.is_err() {
+    let patience = if *signal.borrow() >= 2 { AT_ONCE } else { CLOSING };
+    if tokio::time::timeout(patience, closing).await.is_err() {
         warn!("the consumer did not close in time; the group will notice by its session");
     }
     outcome?;
     match member.stopped.first() {
-        Some((partition, problem)) => Err(RunError::Stopped {
+        Some((_, partition, problem)) => Err(RunError::Stopped {
             count: member.stopped.len(),
             partition: partition.to_string(),
             problem: problem.clone(),
@@ -174,9 +191,15 @@ impl Member {
         loop {
             tokio::select! {
                 biased; // the end first, then partitions coming and going, then bookkeeping
-                _ = signal.changed() => return Ok(()),
+                _ = signal.changed() => {
+                    info!("asked to end, draining");
+                    return Ok(());
+                }
                 event = events.recv() => match event {
-                    Some(PollEvent::Assigned { stream, epoch, log, chunks }) => self.assign(stream, epoch, log, chunks),
+                    Some(PollEvent::Assigned { stream, epoch, log, chunks, gate }) => {
+                        let committer = self.committer.behind(gate);
+                        self.assign(stream, epoch, log, chunks, committer);
+                    }
                     Some(PollEvent::Revoked { epoch, within }) => self.revoke(epoch, within),
                     Some(PollEvent::Ended(result)) => return Ok(result?),
                     None => return Ok(()),
@@ -199,7 +222,14 @@ impl Member {
         }
     }
 
-    fn assign(&mut self, stream: StreamId, epoch: AssignmentEpoch, log: LogView, chunks: UnboundedReceiver<Chunk>) {
+    fn assign(
+        &mut self,
+        stream: StreamId,
+        epoch: AssignmentEpoch,
+        log: LogView,
+        chunks: UnboundedReceiver<Chunk>,
+        committer: Committer,
+    ) {
         let found = self.config.pipelines.iter().find(|pipeline| pipeline.kafka_topic == *stream.topic);
         let (Some(pipeline), Some(rules)) = (found, self.rules.get(&*stream.source)) else {
             let _ = self.commands.send(Command::Left { epoch });
@@ -228,21 +258,23 @@ impl Member {
                 max_reject_ratio: settings.limits.max_reject_ratio,
             },
             retention,
-            backoff: Backoff { first: settings.clickhouse.first_backoff, longest: LONGEST_BACKOFF },
+            backoff: Backoff { first: settings.clickhouse.first_backoff, longest: LONGEST_BACKOFF, salt: epoch.0 },
+            clock: Clock::system(),
         };
         let (stop, stop_inbox) = watch::channel(Stop::No);
         let (status, status_copy) = watch::channel(PartitionStatus::default());
         let worker = Worker::new(
             assignment,
             fold,
-            self.committer.clone(),
+            committer,
             self.sink.clone(),
             chunks,
             self.commands.clone(),
             self.slots.clone(),
             stop_inbox,
             status,
-        );
+        )
+        .with_schemas(self.schemas.clone());
         self.registry.add(epoch, stream.clone(), status_copy);
         self.running.insert(epoch, Running { stop, stream });
         self.workers.spawn(async move { (epoch, worker.run().await) });
@@ -250,7 +282,11 @@ impl Member {
 
     fn revoke(&mut self, epoch: AssignmentEpoch, within: Duration) {
         if let Some(running) = self.running.get(&epoch) {
-            running.stop.send_replace(Stop::DrainUntil(Instant::now() + within));
+            running.stop.send_replace(Stop::DrainUntil(tokio::time::Instant::now() + within));
+        } else {
+            // a stopped partition goes to another process, which will say the same of it if it is still true
+            self.registry.remove(epoch);
+            self.stopped.retain(|(stopped, ..)| *stopped != epoch);
         }
     }
 
@@ -259,7 +295,9 @@ impl Member {
             ended.map_err(|panic| RunError::Failed { partition: "?".to_owned(), problem: panic.to_string() })?;
         let stream = self.running.remove(&epoch).map(|running| running.stream);
         match (end, stream) {
-            (WorkerEnd::Stopped(problem), Some(stream)) => self.stopped.push((stream, problem)), // stays visible in health
+            (WorkerEnd::Stopped(problem), Some(stream)) => {
+                self.stopped.push((epoch, stream, problem)); // stays visible in health
+            }
             (WorkerEnd::Failed(problem), stream) => {
                 let partition = stream.map_or_else(|| "?".to_owned(), |stream| stream.to_string());
                 return Err(RunError::Failed { partition, problem });
@@ -269,7 +307,7 @@ impl Member {
         Ok(())
     }
 
-    fn observe(&self) {
+    fn observe(&mut self) {
         let totals = self.registry.totals();
         let poll: &PollStats = &self.registry.poll;
         metrics::overview(&metrics::Overview {
@@ -280,8 +318,17 @@ impl Member {
             partitions: totals.partitions,
             cases: totals.cases,
             windows: totals.windows,
+            unready: self.registry.unready_by_kind(),
             ready: self.registry.unready().is_empty(),
         });
+        let lags = self.registry.lags();
+        for gone in self.told.iter().filter(|told| lags.iter().all(|(stream, _)| stream != *told)) {
+            metrics::lag(&gone.topic, gone.partition.0, 0);
+        }
+        for (stream, records) in &lags {
+            metrics::lag(&stream.topic, stream.partition.0, *records);
+        }
+        self.told = lags.into_iter().map(|(stream, _)| stream).collect();
     }
 
     /// Drains every worker within the budget; a second signal ends the waiting. What does not land is left as an open
@@ -289,7 +336,7 @@ impl Member {
     async fn shut_down(&mut self, signal: &mut Signal, events: &mut UnboundedReceiver<PollEvent>) {
         self.registry.set_draining();
         let budget = self.config.settings.shutdown.budget.min(self.config.settings.kafka.drain());
-        let deadline = Instant::now() + budget;
+        let deadline = tokio::time::Instant::now() + budget - budget / CLOSING_SHARE;
         for running in self.running.values() {
             running.stop.send_replace(Stop::DrainUntil(deadline));
         }
@@ -301,14 +348,19 @@ impl Member {
                     break;
                 }
                 ended = self.workers.join_next() => match ended {
-                    Some(Ok((epoch, _))) => { self.running.remove(&epoch); }
+                    Some(Ok((epoch, end))) => {
+                        let gone = self.running.remove(&epoch);
+                        if let (Some(gone), WorkerEnd::Stopped(problem)) = (gone, end) {
+                            self.stopped.push((epoch, gone.stream, problem));
+                        }
+                    }
                     Some(Err(panic)) => warn!(%panic, "a worker panicked while draining"),
                     None => break,
                 },
                 event = events.recv() => if let Some(PollEvent::Assigned { epoch, .. }) = event {
                     let _ = self.commands.send(Command::Left { epoch });
                 },
-                () = tokio::time::sleep_until(tokio::time::Instant::from_std(deadline)) => break,
+                () = tokio::time::sleep_until(deadline) => break,
             }
         }
         self.workers.shutdown().await;

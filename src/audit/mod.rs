@@ -5,6 +5,7 @@
 //! journal, so a difference together with a journal that grew meanwhile asks for another run.
 
 mod accounting;
+pub mod deep;
 mod gaps;
 mod projections;
 mod report;

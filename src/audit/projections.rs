@@ -31,7 +31,7 @@ impl From<Counted> for Comparison {
 }
 
 /// The column of the journal that a column of `cases` repeats.
-fn journal_column(column: &str) -> &str {
+pub(super) fn journal_column(column: &str) -> &str {
     match column {
         "version" => "kafka_offset * 65536 + item",
         "updated_at" => "sealed_at",

@@ -14,9 +14,9 @@ use super::{AuditError, NAMED, Options, failed};
 const SKEW_SECONDS: u32 = 600;
 
 /// A measure of a table and what an effect adds to it, before its sign.
-type Measure = (&'static str, &'static str);
+pub(super) type Measure = (&'static str, &'static str);
 
-const SLA: &[Measure] = &[
+pub(super) const SLA: &[Measure] = &[
     ("registered", "k = 1"),
     ("first_answered", "k = 2"),
     ("first_seconds", "(k = 2) * amount"),
@@ -35,7 +35,7 @@ const SLA: &[Measure] = &[
     ("held_seconds", "(k = 16) * amount"),
 ];
 
-const SATISFACTION: &[Measure] = &[
+pub(super) const SATISFACTION: &[Measure] = &[
     ("rated", "k = 7"),
     ("rating_sum", "(k = 7) * amount"),
     ("rated_high", "k = 7 AND amount > 3"),

@@ -32,7 +32,8 @@ pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
         if args.create_topics {
             let topics: Vec<(&str, u32)> =
                 config.pipelines.iter().map(|pipeline| (pipeline.kafka_topic.as_str(), pipeline.partitions)).collect();
-            create_topics(&base_config(&config.settings.kafka), &topics, args.replication).await?;
+            let longest = config.settings.limits.max_record_bytes;
+            create_topics(&base_config(&config.settings.kafka), &topics, args.replication, longest).await?;
             for (topic, partitions) in topics {
                 println!("kafka topic {topic}: there, {partitions} partitions if new");
             }

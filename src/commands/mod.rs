@@ -1,5 +1,5 @@
 //! The commands of the binary, one file each. Owner: `main`. Invariant: a command that found something wrong ends with
-//! exit code 1 and says what to do; help texts have an example.
+//! an exit code other than 0 (`exit_code`) and says what to do; help texts have an example.
 
 mod audit;
 mod check;
@@ -10,6 +10,7 @@ mod migrate;
 mod pace;
 mod progress;
 mod publish;
+mod rebuild;
 mod run;
 mod stop;
 
@@ -21,10 +22,17 @@ use anyhow::bail;
 use clap::{Parser, Subcommand};
 use rdkafka::config::ClientConfig;
 
+use crate::app::rules::RulesError;
+use crate::app::run::RunError;
+use crate::config::errors::ConfigErrors;
 use crate::config::units::parse_duration;
 use crate::config::{self, Config};
 use crate::kafka::admin::partition_count;
 use crate::model::time::Time;
+
+const FAILURE: i32 = 1;
+const NEEDS_OPERATOR: i32 = 3;
+const WRONG_CONFIGURATION: i32 = 78;
 
 /// Stream processing for a regional control centre: Kafka in, exactly-once ClickHouse out.
 #[derive(Parser)]
@@ -55,6 +63,8 @@ enum Command {
     Generate(generate::Args),
     /// Prove by SQL that every record is accounted once and that projections equal the journal
     Audit(audit::Args),
+    /// Make tables anew from the journal and swap them in, while `tsur run` goes on
+    Rebuild(rebuild::Args),
 }
 
 /// Runs the command; the error chain is for people.
@@ -69,6 +79,25 @@ pub fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Publish(args) => publish::main(&folder, &args),
         Command::Generate(args) => generate::main(&folder, &args),
         Command::Audit(args) => audit::main(&folder, &args),
+        Command::Rebuild(args) => rebuild::main(&folder, &args),
+    }
+}
+
+/// The exit code of a failure, for supervisors and scripts.
+///
+/// | code | meaning | does a new start help? |
+/// |---|---|---|
+/// | 1 | an engine is away, a partition failed, something was found wrong | yes, or it is said what to do |
+/// | 3 | told to end with stopped partitions | no, an operator is needed |
+/// | 78 | the configuration is wrong (`EX_CONFIG` of sysexits.h) | no, until a file is changed |
+pub fn exit_code(problem: &anyhow::Error) -> i32 {
+    let rules = |cause: &(dyn std::error::Error + 'static)| cause.is::<ConfigErrors>() || cause.is::<RulesError>();
+    if problem.chain().any(rules) {
+        return WRONG_CONFIGURATION;
+    }
+    match problem.downcast_ref::<RunError>() {
+        Some(RunError::Stopped { .. }) => NEEDS_OPERATOR,
+        _ => FAILURE,
     }
 }
 

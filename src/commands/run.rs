@@ -43,8 +43,15 @@ pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
     metrics::describe();
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
-        let signal = signals()?;
-        start::check(&config).await?;
+        let mut signal = signals()?;
+        let patience = config.settings.clickhouse.request_timeout;
+        tokio::select! {
+            biased; // a process that cannot start yet must still be able to end
+            _ = signal.changed() => return Ok(()),
+            checked = tokio::time::timeout(patience, start::check(&config)) => {
+                checked.with_context(|| format!("clickhouse {} does not answer", config.settings.clickhouse.url))??;
+            }
+        }
         let registry = Arc::new(Registry::new(Arc::default()));
         let address = http::serve(config.settings.http.listen, recorder, registry.clone())
             .await

@@ -19,6 +19,12 @@ pub struct Ledger {
     pub bytes: u64,
     pub pos: SourceLedger,
     pub incident: SourceLedger,
+    #[serde(default)]
+    pub sed: SourceLedger,
+    #[serde(default)]
+    pub s112: SourceLedger,
+    #[serde(default)]
+    pub portal: SourceLedger,
     /// One line a case, in the order of opening; empty unless `SimulationConfig::keep_cases`.
     #[serde(skip)]
     pub cases: Vec<CaseOutcome>,
@@ -48,6 +54,8 @@ pub struct Facts {
     /// Sent on from one body to another after the first routing.
     pub transferred: u64,
     pub interim_answers: u64,
+    /// Terms that were prolonged.
+    pub extended: u64,
     /// Final answers; one case may have several after a return. A deferral is not an answer.
     pub answered: u64,
     pub deferred: u64,
@@ -70,8 +78,12 @@ pub struct Facts {
 pub struct CaseOutcome {
     pub source: SourceKind,
     pub case_id: String,
+    /// Unix seconds of its registration; zero when no sound record that says it was published.
+    pub registered_at: u32,
     /// Canonical status name; empty when no sound record of the case was published.
     pub status: String,
+    /// An event of it was published after a newer one. Who reads it may take it for a repetition, in rare cases.
+    pub overtaken: bool,
     /// Unix seconds of the last final answer, zero when there was none.
     pub answered_at: u32,
     /// The last rating, zero when there was none.
@@ -160,6 +172,7 @@ pub(super) enum Fact {
     Routed,
     Transferred,
     Interim,
+    Extended,
     Approval,
     Answered,
     Deferred,
@@ -188,6 +201,9 @@ impl Ledger {
         match source {
             SourceKind::Pos => &self.pos,
             SourceKind::Incident => &self.incident,
+            SourceKind::Sed => &self.sed,
+            SourceKind::S112 => &self.s112,
+            SourceKind::Portal => &self.portal,
         }
     }
 
@@ -195,6 +211,9 @@ impl Ledger {
         match source {
             SourceKind::Pos => &mut self.pos,
             SourceKind::Incident => &mut self.incident,
+            SourceKind::Sed => &mut self.sed,
+            SourceKind::S112 => &mut self.s112,
+            SourceKind::Portal => &mut self.portal,
         }
     }
 
@@ -229,11 +248,13 @@ impl Ledger {
         }
         if let Some(outcome) = line.and_then(|line| self.cases.get_mut(line)) {
             match effect.fact {
+                Fact::Registered if outcome.registered_at == 0 => outcome.registered_at = effect.at.seconds(),
                 Fact::Answered => outcome.answered_at = outcome.answered_at.max(effect.at.seconds()),
                 Fact::Rated(rating) => outcome.rating = rating,
                 Fact::Reopened => outcome.rating = 0,
                 _ => {}
             }
+            outcome.overtaken |= !current;
             if outcome.status != standing.status.map_or("", Status::name) {
                 outcome.status = standing.status.map_or("", Status::name).to_owned();
             }
@@ -252,6 +273,7 @@ impl Facts {
                 self.transferred += 1;
             }
             Fact::Interim => self.interim_answers += 1,
+            Fact::Extended => self.extended += 1,
             Fact::Answered => self.answered += 1,
             Fact::Deferred => self.deferred += 1,
             Fact::Closed => self.closed += 1,
@@ -289,6 +311,36 @@ mod tests {
         assert_eq!(ledger.incident.cases_by_status.of(Status::Answered), 1);
         assert_eq!(ledger.incident.cases_by_status.total(), 1);
         assert_eq!((ledger.incident.cases, ledger.incident.facts.routed), (1, 1));
+    }
+
+    #[test]
+    fn the_line_of_a_case_says_that_an_event_was_overtaken() {
+        let line = |case_id: &str| CaseOutcome {
+            source: SourceKind::Incident,
+            case_id: case_id.to_owned(),
+            registered_at: 100,
+            status: String::new(),
+            overtaken: false,
+            answered_at: 0,
+            rating: 0,
+        };
+        let mut ledger = Ledger { cases: vec![line("in order"), line("overtaken")], ..Ledger::default() };
+        let routed = Effect { fact: Fact::Routed, status: Some(Status::InWork), at: at(100) };
+        let answered = Effect { fact: Fact::Answered, status: Some(Status::Answered), at: at(200) };
+        for (line, effects) in [[routed, answered], [answered, routed]].iter().enumerate() {
+            let mut standing = Standing::default();
+            for effect in effects {
+                ledger.apply(SourceKind::Incident, Some(line), &mut standing, *effect);
+            }
+        }
+        for (line, overtaken) in ledger.cases.iter().zip([false, true]) {
+            assert_eq!(
+                (line.overtaken, line.answered_at, &*line.status),
+                (overtaken, 200, "answered"),
+                "{}",
+                line.case_id
+            );
+        }
     }
 
     #[test]

@@ -20,12 +20,22 @@ pub enum AdminError {
     NotCreated { topic: String, code: RDKafkaErrorCode },
 }
 
-/// Creates the topics that are not there; `partitions` and replication of existing ones stay as they are.
-pub async fn create_topics(config: &ClientConfig, topics: &[(&str, u32)], replication: i32) -> Result<(), AdminError> {
+/// What a record has besides its payload: key, headers, the frame of a batch of one.
+const ENVELOPE_BYTES: usize = 64 << 10;
+
+/// Creates the topics that are not there, for records as long as the pipeline takes; existing ones stay as they are.
+pub async fn create_topics(
+    config: &ClientConfig,
+    topics: &[(&str, u32)],
+    replication: i32,
+    max_record_bytes: usize,
+) -> Result<(), AdminError> {
+    let max_bytes = (max_record_bytes + ENVELOPE_BYTES).to_string();
     let admin: AdminClient<DefaultClientContext> = config.create().map_err(AdminError::Unreachable)?;
     let new: Vec<NewTopic<'_>> = topics
         .iter()
         .map(|(name, partitions)| NewTopic::new(name, *partitions as i32, TopicReplication::Fixed(replication)))
+        .map(|topic| topic.set("max.message.bytes", &max_bytes))
         .collect();
     let options = AdminOptions::new().request_timeout(Some(TIMEOUT)).operation_timeout(Some(TIMEOUT));
     let results = admin.create_topics(&new, &options).await.map_err(AdminError::Unreachable)?;

@@ -57,7 +57,7 @@ impl ConsumerContext for Context {
         let is_assign = code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         let is_revoke = code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS;
         if self.closing.load(Ordering::Acquire) || !(is_assign || is_revoke) {
-            if is_revoke && !consumer.assignment_lost() {
+            if is_revoke {
                 let _ = consumer.incremental_unassign(partitions);
             } else {
                 let _ = consumer.unassign();

@@ -1,10 +1,11 @@
 //! Synchronous offset commits with metadata, off the async threads.
 //! Owner: one thread; workers wait for its answer under a time-out. Invariants: a commit is answered exactly once; "no
 //! answer in time" is reported as unknown and never as done or not done (rust-rdkafka gives no result of asynchronous
-//! commits at all, and librdkafka's synchronous one waits without a limit).
+//! commits at all, and librdkafka's synchronous one waits without a limit); nothing is committed for an assignment that was
+//! given back, however long the request has waited here.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::Duration;
 
 use rdkafka::Offset as KafkaOffset;
@@ -22,15 +23,51 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Reading committed offsets back.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Whether commits of one assignment may still go out. The group fences whole members, not partitions: a commit that waited here
+/// while the member lost a partition and joined again would carry the new membership, and be taken over the head of the
+/// partition's new owner.
+pub struct Gate(Mutex<bool>);
+
+impl Gate {
+    pub fn open() -> Arc<Gate> {
+        Arc::new(Gate(Mutex::new(true)))
+    }
+
+    /// Closes it for ever; false while a commit is on its way, and then it must be tried again.
+    pub fn try_close(&self) -> bool {
+        match self.0.try_lock() {
+            Ok(mut is_open) => *is_open = false,
+            Err(TryLockError::Poisoned(poisoned)) => *poisoned.into_inner() = false,
+            Err(TryLockError::WouldBlock) => return false,
+        }
+        true
+    }
+
+    /// Runs the commit, unless the gate is closed; it cannot be closed meanwhile.
+    fn pass(&self, commit: impl FnOnce() -> Result<(), CommitError>) -> Result<(), CommitError> {
+        let is_open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if *is_open { commit() } else { Err(CommitError::Fenced("the partition was given back".to_owned())) }
+    }
+}
+
+struct Commit {
+    stream: StreamId,
+    offset: Offset,
+    metadata: String,
+    gate: Arc<Gate>,
+    done: oneshot::Sender<Result<(), CommitError>>,
+}
+
 enum Request {
-    Commit { stream: StreamId, offset: Offset, metadata: String, done: oneshot::Sender<Result<(), CommitError>> },
+    Commit(Commit),
     Committed { stream: StreamId, done: oneshot::Sender<Result<Option<(Offset, String)>, CommitError>> },
 }
 
-/// The handle that workers share.
+/// The handle of one assignment.
 #[derive(Clone)]
 pub struct Committer {
     requests: Sender<Request>,
+    gate: Arc<Gate>,
 }
 
 impl Committer {
@@ -39,15 +76,23 @@ impl Committer {
         let (requests, inbox) = channel();
         let thread =
             std::thread::Builder::new().name("tsur-commit".to_owned()).spawn(move || serve(&consumer, &inbox))?;
-        Ok((Committer { requests }, thread))
+        Ok((Committer { requests, gate: Gate::open() }, thread))
+    }
+
+    /// A handle whose commits end with the assignment that the gate belongs to.
+    pub fn behind(&self, gate: Arc<Gate>) -> Committer {
+        Committer { requests: self.requests.clone(), gate }
     }
 }
 
 fn serve(consumer: &GroupConsumer, inbox: &Receiver<Request>) {
     while let Ok(request) = inbox.recv() {
         match request {
-            Request::Commit { stream, offset, metadata, done } => {
-                let _ = done.send(commit(consumer, &stream, offset, &metadata)); // a waiter that left needs no answer
+            // whoever gave up waiting may have given up the partition, and the broker would not know: it fences members
+            Request::Commit(commit) if commit.done.is_closed() => {}
+            Request::Commit(Commit { stream, offset, metadata, gate, done }) => {
+                let outcome = gate.pass(|| commit(consumer, &stream, offset, &metadata));
+                let _ = done.send(outcome); // a waiter that left needs no answer
             }
             Request::Committed { stream, done } => {
                 let _ = done.send(committed(consumer, &stream));
@@ -69,17 +114,15 @@ fn commit(consumer: &GroupConsumer, stream: &StreamId, offset: Offset, metadata:
     consumer.commit(&list, CommitMode::Sync).map_err(|error| classify(&error))
 }
 
-/// The coordinator's refusals of a member that is no longer one mean "fenced"; the rest is tried again.
+/// "Fenced" is what ends the membership of this process for good; the rest is tried again. An old generation or an unknown member is
+/// no proof that the partition is gone: in a rebalance every member is refused so until it knows the new generation, and keeps the partitions that
+/// are not revoked. A worker that gave up then would leave a partition of ours without anybody to read it. When it is gone,
+/// the revocation says so, and the gate is closed.
 fn classify(error: &KafkaError) -> CommitError {
     match error.rdkafka_error_code() {
-        Some(
-            RDKafkaErrorCode::UnknownMemberId
-            | RDKafkaErrorCode::IllegalGeneration
-            | RDKafkaErrorCode::FencedInstanceId
-            | RDKafkaErrorCode::AssignmentLost
-            | RDKafkaErrorCode::StaleMemberEpoch
-            | RDKafkaErrorCode::FencedMemberEpoch,
-        ) => CommitError::Fenced(error.to_string()),
+        Some(RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::FencedMemberEpoch) => {
+            CommitError::Fenced(error.to_string())
+        }
         Some(
             RDKafkaErrorCode::RequestTimedOut
             | RDKafkaErrorCode::OperationTimedOut
@@ -110,7 +153,8 @@ pub fn read_committed(list: &TopicPartitionList, stream: &StreamId) -> Option<(O
 impl OffsetLog for Committer {
     async fn commit(&self, stream: &StreamId, offset: Offset, metadata: &str) -> Result<(), CommitError> {
         let (done, answer) = oneshot::channel();
-        let request = Request::Commit { stream: stream.clone(), offset, metadata: metadata.to_owned(), done };
+        let (stream, metadata, gate) = (stream.clone(), metadata.to_owned(), self.gate.clone());
+        let request = Request::Commit(Commit { stream, offset, metadata, gate, done });
         if self.requests.send(request).is_err() {
             return Err(CommitError::NotTaken("the consumer is closed".to_owned()));
         }
@@ -130,5 +174,42 @@ impl OffsetLog for Committer {
             Ok(Ok(result)) => result,
             _ => Err(CommitError::NotTaken("committed offsets could not be read".to_owned())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_of_an_assignment_that_was_given_back_does_not_go_out() {
+        let gate = Gate::open();
+        assert!(gate.pass(|| Ok(())).is_ok());
+        assert!(gate.try_close());
+        let late = gate.pass(|| unreachable!("the partition has another owner"));
+        assert!(matches!(late, Err(CommitError::Fenced(_))));
+    }
+
+    #[test]
+    fn an_assignment_is_not_given_back_while_a_commit_of_it_is_on_its_way() {
+        let gate = Gate::open();
+        let during = gate.pass(|| {
+            assert!(!gate.try_close());
+            Ok(())
+        });
+        assert!(during.is_ok() && gate.try_close());
+    }
+
+    #[test]
+    fn a_refusal_in_a_rebalance_is_tried_again_because_the_partition_may_still_be_ours() {
+        for code in [
+            RDKafkaErrorCode::IllegalGeneration,
+            RDKafkaErrorCode::UnknownMemberId,
+            RDKafkaErrorCode::RebalanceInProgress,
+        ] {
+            assert!(matches!(classify(&KafkaError::ConsumerCommit(code)), CommitError::NotTaken(_)), "{code}");
+        }
+        let fenced = KafkaError::ConsumerCommit(RDKafkaErrorCode::FencedInstanceId);
+        assert!(matches!(classify(&fenced), CommitError::Fenced(_)));
     }
 }

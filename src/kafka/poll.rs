@@ -22,7 +22,7 @@ use tracing::{info, warn};
 use crate::kafka::budget::{Budget, Limits};
 use crate::kafka::chunk::Chunk;
 use crate::kafka::client::{GroupConsumer, Rebalance, prepare_to_close};
-use crate::kafka::committer::read_committed;
+use crate::kafka::committer::{Gate, read_committed};
 use crate::model::ids::{AssignmentEpoch, Offset};
 use crate::partition::ports::StreamId;
 use crate::partition::recovery::LogView;
@@ -32,6 +32,8 @@ const CHUNK_RECORDS: usize = 512;
 const CHUNK_BYTES: usize = 512 * 1024;
 /// Records taken in one go before commands and rebalances are looked at again.
 const ROUND_RECORDS: usize = 4096;
+/// The same in bytes: the budget is looked at between rounds, so a round of long records must end early.
+const ROUND_BYTES: usize = 8 << 20;
 /// Longest wait for a record; refunds are noticed at this pace when nothing flows.
 const IDLE_WAIT: Duration = Duration::from_millis(10);
 /// Asking for committed offsets and watermarks at an assignment.
@@ -54,12 +56,11 @@ pub enum PollEvent {
         epoch: AssignmentEpoch,
         log: LogView,
         chunks: UnboundedReceiver<Chunk>,
+        /// Closed before the partition is given back.
+        gate: Arc<Gate>,
     },
     /// Drain within the time and report with `Command::Left`.
-    Revoked {
-        epoch: AssignmentEpoch,
-        within: Duration,
-    },
+    Revoked { epoch: AssignmentEpoch, within: Duration },
     /// The thread has ended.
     Ended(Result<(), PollError>),
 }
@@ -99,6 +100,7 @@ struct Slot {
     epoch: AssignmentEpoch,
     chunk: Chunk,
     chunks: UnboundedSender<Chunk>,
+    gate: Arc<Gate>,
     is_paused: bool,
     /// The worker has ended; nothing is delivered any more.
     has_left: bool,
@@ -222,6 +224,9 @@ impl State {
             starts.add_partition_offset(topic, partition, KafkaOffset::Offset(start.0 as i64))?;
             assigned.push((stream, log));
         }
+        // librdkafka keeps a pause beyond the assignment that it was meant for: a partition that was paused when it left us
+        // would come back to us and never deliver a record
+        consumer.resume(&starts)?;
         consumer.incremental_assign(&starts)?;
         for (stream, log) in assigned {
             let epoch = AssignmentEpoch(self.next_epoch);
@@ -229,15 +234,17 @@ impl State {
             info!(partition = %stream, ?log, "partition assigned");
             let (sender, chunks) = unbounded_channel();
             let chunk = Chunk::new(epoch);
+            let gate = Gate::open();
             self.slots.push(Slot {
                 stream: stream.clone(),
                 epoch,
                 chunk,
                 chunks: sender,
+                gate: gate.clone(),
                 is_paused: false,
                 has_left: false,
             });
-            let _ = self.poller.events.send(PollEvent::Assigned { stream, epoch, log, chunks });
+            let _ = self.poller.events.send(PollEvent::Assigned { stream, epoch, log, chunks, gate });
         }
         Ok(())
     }
@@ -270,7 +277,10 @@ impl State {
         while index < self.revocations.len() {
             let revocation = &self.revocations[index];
             let is_gone = |epoch: &AssignmentEpoch| self.slots.iter().all(|slot| slot.epoch != *epoch || slot.has_left);
-            if !revocation.epochs.iter().all(is_gone) && now < revocation.deadline {
+            let is_due = revocation.epochs.iter().all(is_gone) || now >= revocation.deadline;
+            // a commit that is on its way must arrive under the old membership, or it passes for one of the new
+            let is_closed = |slot: &Slot| !revocation.epochs.contains(&slot.epoch) || slot.gate.try_close();
+            if !is_due || !self.slots.iter().all(is_closed) {
                 index += 1;
                 continue;
             }
@@ -280,12 +290,8 @@ impl State {
             }
             self.slots.retain(|slot| !revocation.epochs.contains(&slot.epoch));
             self.last = 0;
-            if self.poller.consumer.assignment_lost() {
-                self.poller.consumer.unassign()?;
-                self.slots.clear(); // every partition was lost with the membership; each gets its own revocation event
-            } else {
-                self.poller.consumer.incremental_unassign(&revocation.partitions)?;
-            }
+            // under the cooperative protocol also where the membership is lost: librdkafka refuses any other answer
+            self.poller.consumer.incremental_unassign(&revocation.partitions)?;
         }
         Ok(())
     }
@@ -321,13 +327,14 @@ impl State {
     fn take_records(&mut self) -> Result<(), PollError> {
         let consumer = self.poller.consumer.clone();
         let mut wait = IDLE_WAIT;
-        let mut taken = 0;
-        while taken < ROUND_RECORDS {
+        let (mut taken, mut bytes) = (0, 0);
+        while taken < ROUND_RECORDS && bytes < ROUND_BYTES {
             match consumer.poll(wait) {
                 None => break,
                 Some(Ok(message)) => {
                     self.deliver(&message);
                     taken += 1;
+                    bytes += message.payload_len();
                 }
                 Some(Err(error)) => self.judge(error)?,
             }

@@ -169,6 +169,9 @@ impl Lookup {
 }
 
 fn remember<T>(memory: &mut HashMap<Box<str>, T, foldhash::fast::RandomState>, spelling: &str, meaning: T) {
+    if spelling.len() > MAX_NAME_BYTES {
+        return; // no name: what is remembered is bounded in bytes too
+    }
     if memory.len() >= MAX_REMEMBERED {
         memory.clear();
     }

@@ -3,5 +3,9 @@
 
 pub mod dictionaries;
 pub mod mapper;
+mod plan;
 pub mod times;
 pub mod words;
+
+#[cfg(test)]
+mod hostile_tests;

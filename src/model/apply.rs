@@ -233,7 +233,7 @@ pub(super) fn counted(case: &Case, kind: EffectKind, at: Time, value: i32) -> Ef
     Effect { kind, at, sign: 1, value, body: case.body, day_only: case.is(Flag::DayOnly) }
 }
 
-/// The case comes back: the answer no longer stands, the final-answer clock starts anew, the total time goes on.
+/// The case comes back: the answer no longer stands, nor its mark, the final-answer clock starts anew, the total time goes on.
 pub(super) fn start_round(case: &mut Case, at: Time) {
     if case.final_breach_at.is_some() {
         case.flags.set(Flag::BreachLocked, true);
@@ -245,6 +245,9 @@ pub(super) fn start_round(case: &mut Case, at: Time) {
     case.extended_at = None;
     case.paused_seconds = 0;
     case.paused_days = 0;
+    // a mark is of an answer; the windows keep that it was given
+    case.rating = 0;
+    case.reaction = None;
 }
 
 /// A return that was overtaken: what the case knows of its end after that moment is the end of the new round.
@@ -255,7 +258,11 @@ fn start_round_late(case: &mut Case, at: Time) {
     let after = |known: Option<Time>| known.filter(|known| *known > at);
     let (answered, closed) = (after(case.answered_at), after(case.closed_at));
     let status_at = case.status_at;
+    let marks = (case.rating, case.reaction);
     start_round(case, at);
+    if case.rated_at.is_some_and(|rated| rated > at) {
+        (case.rating, case.reaction) = marks;
+    }
     case.answered_at = answered.or(if case.status == Status::Answered { status_at } else { None });
     case.closed_at = closed;
 }
@@ -292,7 +299,8 @@ pub(super) fn rate(case: &mut Case, facts: &Facts, at: Time, effects: &mut Vec<E
         Some(Reaction::NotSatisfied) => effects.push(counted(case, EffectKind::Reacted, at, -1)),
         Some(Reaction::None) | None => {}
     }
-    if case.rated_at.is_none_or(|known| at >= known) {
+    let is_of_this_round = case.round_since.is_none_or(|round| at >= round);
+    if is_of_this_round && case.rated_at.is_none_or(|known| at >= known) {
         case.rating = facts.rating.unwrap_or(case.rating);
         case.reaction = facts.reaction.or(case.reaction);
         case.rated_at = Some(at);

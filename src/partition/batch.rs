@@ -181,6 +181,19 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_metadata_makes_the_parser_panic_and_what_it_takes_it_would_write(
+            begin in proptest::prelude::any::<u64>(),
+            text in "(v1)?( ?(end|epoch|rules|tick|x)?=?[-+0-9a-f]{0,22}){0,6}|\\PC{0,60}",
+        ) {
+            if let Ok(Some(read)) = Intent::parse(Offset(begin), &text) {
+                proptest::prop_assert!(read.range.begin.0 == begin && read.range.end.0 > begin);
+                proptest::prop_assert_eq!(Intent::parse(Offset(begin), &read.to_string()), Ok(Some(read)));
+            }
+        }
+    }
+
     #[test]
     fn the_token_names_pipeline_epoch_topic_partition_and_range() {
         let stream = StreamId::new("pos", "tsur.in.pos", 3);

@@ -4,10 +4,11 @@
 //! partition is ours, because giving up would only move the wait to the next owner.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::Instant;
 use tracing::warn;
 
 use crate::model::ids::Offset;
@@ -19,13 +20,16 @@ use crate::partition::ports::{CommitError, OffsetLog, ProjectionRows, Sink, Sink
 pub struct Backoff {
     pub first: Duration,
     pub longest: Duration,
+    /// Another one for each partition, so that they do not knock together.
+    pub salt: u64,
 }
 
 impl Backoff {
-    /// Doubles up to the longest, with up to a fifth of jitter so that partitions do not knock together.
-    pub fn pause(&self, attempt: u32, salt: u64) -> Duration {
+    /// Doubles up to the longest, with up to a fifth of jitter: a function of partition and attempt, as everything else.
+    pub fn pause(&self, attempt: u32) -> Duration {
         let doubled = self.first.saturating_mul(1 << attempt.min(10)).min(self.longest);
-        doubled.mul_f64(0.9 + 0.2 * (salt % 1000) as f64 / 1000.0)
+        let dice = xxhash_rust::xxh3::xxh3_64_with_seed(&attempt.to_le_bytes(), self.salt);
+        doubled.mul_f64(0.9 + 0.2 * (dice % 1000) as f64 / 1000.0)
     }
 }
 
@@ -140,17 +144,37 @@ impl<L: OffsetLog, S: Sink> Crew<L, S> {
     }
 }
 
+/// Ends when the time to drain is over; never, as long as nobody says stop.
+pub async fn time_is_up(mut stop: watch::Receiver<Stop>) {
+    loop {
+        let told = *stop.borrow_and_update();
+        match told {
+            Stop::No => {
+                if stop.changed().await.is_err() {
+                    return std::future::pending().await; // nobody is left to set a time; the channels end the worker
+                }
+            }
+            Stop::DrainUntil(deadline) => {
+                tokio::select! {
+                    biased; // a nearer deadline may be set
+                    Ok(()) = stop.changed() => {}
+                    () = tokio::time::sleep_until(deadline) => return,
+                }
+            }
+        }
+    }
+}
+
 /// Waits between two attempts, but not beyond the time to drain.
 pub async fn pause(stop: &mut watch::Receiver<Stop>, backoff: Backoff, attempt: &mut u32) -> Result<(), FlightError> {
-    let salt = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| u64::from(elapsed.subsec_micros()));
-    let until = tokio::time::Instant::now() + backoff.pause(*attempt, salt);
+    let until = Instant::now() + backoff.pause(*attempt);
     *attempt += 1;
     loop {
         let deadline = match *stop.borrow_and_update() {
             Stop::No => None,
-            Stop::DrainUntil(deadline) => Some(tokio::time::Instant::from_std(deadline)),
+            Stop::DrainUntil(deadline) => Some(deadline),
         };
-        if deadline.is_some_and(|deadline| deadline <= tokio::time::Instant::now()) {
+        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Err(FlightError::OutOfTime);
         }
         let wake = deadline.map_or(until, |deadline| deadline.min(until));

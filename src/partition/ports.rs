@@ -4,11 +4,13 @@
 
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use thiserror::Error;
 
+use crate::codec::avro::SchemaId;
 use crate::model::case::Case;
 use crate::model::effects::{Dimensions, Effect};
 use crate::model::ids::{CaseKey, Offset, OffsetRange, Partition};
@@ -87,6 +89,7 @@ pub struct RestoredCases {
 }
 
 /// One applied row of the journal, as a replay folds it.
+#[derive(Clone)]
 pub struct JournalFold {
     pub case: Case,
     pub effects: Vec<Effect>,
@@ -94,7 +97,7 @@ pub struct JournalFold {
 }
 
 /// Projection rows of one partition; every one is an upsert of a whole value.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct ProjectionRows {
     pub windows: Vec<(WindowKey, WindowValue)>,
     /// Minute (seconds since the epoch) and its open work.
@@ -110,12 +113,22 @@ impl ProjectionRows {
 }
 
 /// One row of `backlog`.
+#[derive(Clone)]
 pub struct BacklogRow {
     pub minute: u32,
     pub block: crate::model::case::BlockId,
     pub territory: crate::model::case::TerritoryId,
     pub body: crate::model::case::BodyId,
     pub value: crate::model::case_store::BacklogValue,
+}
+
+/// What a schema source answers: the text of the schema, or why records of this number cannot be read.
+pub type SchemaAnswer = Result<Result<Arc<str>, String>, SinkError>;
+
+/// Where the schemas of Avro records are fetched from.
+pub trait SchemaSource: Send + Sync + 'static {
+    /// An outer error is tried again; an inner one rejects the records that name this schema.
+    fn fetch(&self, id: SchemaId) -> Pin<Box<dyn Future<Output = SchemaAnswer> + Send + '_>>;
 }
 
 /// Where rows go and where state comes back from.
@@ -129,7 +142,7 @@ pub trait Sink: Send + Sync + 'static {
         rows: &ProjectionRows,
         below: Offset,
     ) -> impl Future<Output = Result<(), SinkError>> + Send;
-    /// The last offset of the partition in the journal.
+    /// The last offset of the partition that is accounted: in the journal, or accepted as lost.
     fn last_offset(&self, stream: &StreamId) -> impl Future<Output = Result<Option<Offset>, SinkError>> + Send;
     /// Number of journal rows in the range.
     fn rows_in(&self, stream: &StreamId, range: OffsetRange) -> impl Future<Output = Result<u64, SinkError>> + Send;

@@ -68,6 +68,12 @@ pub enum Refusal {
     )]
     LogTruncated { wanted: Offset, high: Offset },
     #[error(
+        "offsets and journal contradict each other: the open intent is {range}, the journal ends at {journal_end}, which is neither \
+         end of it. Either start with --resume-from-journal to go on at {journal_end}, or set the group's offset to {journal_end} \
+         without metadata yourself"
+    )]
+    IntentContradicted { range: OffsetRange, journal_end: Offset },
+    #[error(
         "{0}. Either run the version that wrote it, or commit the offset without metadata after checking the journal by hand"
     )]
     UnknownIntent(#[from] BadIntent),
@@ -96,6 +102,22 @@ pub fn decide(
     if let Some(intent) = Intent::parse(committed, metadata)? {
         if intent.epoch != epoch {
             return Err(Refusal::OtherEpoch { found: intent.epoch.0, expected: epoch.0 });
+        }
+        // a batch lands whole and is the last of its partition, so its intent has no other ends than these two
+        let contradicting = journal_end.filter(|end| *end > committed && *end != intent.range.end);
+        if let Some(journal_end) = contradicting {
+            if !consent.resume_from_journal {
+                return Err(Refusal::IntentContradicted { range: intent.range, journal_end });
+            }
+            return within(log, journal_end, consent);
+        }
+        if let Some(journal_end) = journal_end.filter(|end| *end < committed) {
+            if !consent.accept_gap {
+                return Err(Refusal::Gap { journal_end, committed });
+            }
+            // the journal lost its end, so it cannot have the range of the intent either: it is read as new
+            within(log, committed, consent)?;
+            return Ok(Action::RunAfterGap { gap: OffsetRange { begin: journal_end, end: committed } });
         }
         if log.low > committed {
             if journal_end >= Some(intent.range.end) {
@@ -169,6 +191,26 @@ mod tests {
         for journal_end in [None, Some(Offset(100)), Some(Offset(150))] {
             assert_eq!(decide(&view, journal_end, EPOCH, NONE), Ok(Action::Replay { intent: intent(100, 150) }));
         }
+    }
+
+    #[test]
+    fn an_intent_that_the_journal_contradicts_is_not_obeyed() {
+        let view = log(Some(100), &intent(100, 150).to_string());
+        for end in [120, 151, 300] {
+            let expected = Refusal::IntentContradicted { range: intent(100, 150).range, journal_end: Offset(end) };
+            assert_eq!(decide(&view, Some(Offset(end)), EPOCH, NONE), Err(expected));
+            assert_eq!(decide(&view, Some(Offset(end)), EPOCH, RESUME), Ok(Action::Run { from: Offset(end) }));
+        }
+    }
+
+    #[test]
+    fn a_gap_before_an_open_intent_is_a_gap_all_the_same() {
+        let view = log(Some(100), &intent(100, 150).to_string());
+        let expected = Refusal::Gap { journal_end: Offset(90), committed: Offset(100) };
+        assert_eq!(decide(&view, Some(Offset(90)), EPOCH, NONE), Err(expected));
+        let accept = Consent { resume_from_journal: false, accept_gap: true };
+        let gap = OffsetRange { begin: Offset(90), end: Offset(100) };
+        assert_eq!(decide(&view, Some(Offset(90)), EPOCH, accept), Ok(Action::RunAfterGap { gap }));
     }
 
     #[test]

@@ -2,10 +2,11 @@
 //! Owner: the worker. Invariants: a batch is sealed only when none is in flight; projections never show rows that are not
 //! sealed; a partition that leaves hands over tables that agree, as far as its time reaches.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 use tracing::warn;
 
 use crate::kafka::poll::Command;
@@ -18,7 +19,7 @@ use crate::partition::fold::Tally;
 use crate::partition::ports::{OffsetLog, ProjectionRows, Sink};
 use crate::partition::restore::ENDED_STAYS_SECONDS;
 use crate::partition::status::Phase;
-use crate::partition::worker::{InFlight, Worker, WorkerEnd, landing, unix_millis, wall_clock};
+use crate::partition::worker::{InFlight, Worker, WorkerEnd, landing};
 use crate::sink::window_sql::RECOUNT_CHUNK;
 use crate::telemetry::metrics;
 
@@ -54,7 +55,7 @@ where
         if self.flight.is_some() || self.fold.rows() == 0 {
             return Ok(());
         }
-        let tick = unix_millis();
+        let tick = self.a.clock.unix_millis();
         let range = OffsetRange { begin: self.begin, end: self.next };
         let intent = Intent { range, epoch: self.a.stream_epoch, rules: self.a.rules, tick };
         let rows = self.fold.rows();
@@ -153,7 +154,9 @@ where
     }
 
     fn report(&self, flight: &InFlight) {
+        let is_settled = self.is_settled(); // position and this belong together: `--until-idle` ends the process by them
         self.status.send_modify(|status| {
+            status.is_settled = is_settled;
             status.written = flight.end;
             status.position = self.next;
             status.cases = self.fold.cases.len();
@@ -173,6 +176,7 @@ where
 
     /// What an idle partition owes: windows, the backlog of a minute without a batch, the finish of the last batch.
     pub(super) async fn keep_up(&mut self) -> Result<(), WorkerEnd> {
+        self.forget_unknown_schemas();
         let trouble = self.trouble.borrow().clone();
         let is_settled = self.is_settled();
         self.status.send_modify(|status| {
@@ -185,7 +189,7 @@ where
             return Ok(()); // rows that are not sealed yet must not show in a projection
         }
         // the minute before is over: if it had no batch, its backlog is what the partition had then
-        let last_whole = minute_of(unix_millis()).saturating_sub(1);
+        let last_whole = minute_of(self.a.clock.unix_millis()).saturating_sub(1);
         let owes_backlog = last_whole > self.backlog_minute.max(self.batch_minute);
         let owes_windows = self.fold.windows.dirty_len() > 0 && self.windows_at.elapsed() >= WINDOWS_EVERY;
         let owes_recount = self.owes_recount(WINDOWS_EVERY);
@@ -197,7 +201,7 @@ where
             let cargo = Cargo { batch: None, projections, below: self.begin };
             self.launch(cargo, None, 0, 0, Tally::default(), false);
             if owes_backlog {
-                self.fold.cases.evict_ended(wall_clock().plus_seconds(-ENDED_STAYS_SECONDS));
+                self.fold.cases.evict_ended(self.a.clock.now().plus_seconds(-ENDED_STAYS_SECONDS));
             }
             return Ok(());
         }
@@ -237,9 +241,12 @@ where
         // a stop in order leaves tables that agree with each other, not only a journal that the next owner completes
         self.windows_at = Instant::now().checked_sub(WINDOWS_EVERY).unwrap_or(self.windows_at);
         self.recount_at = Instant::now().checked_sub(RECOUNT_EVERY).unwrap_or(self.recount_at);
+        if deadline <= Instant::now() {
+            return WorkerEnd::Drained; // the partition is not ours any more, or the process ends now
+        }
         if self.fold.rows() > 0 {
             let slot = self.slots.clone().acquire_owned();
-            match tokio::time::timeout_at(tokio::time::Instant::from_std(deadline), slot).await {
+            match tokio::time::timeout_at(deadline, slot).await {
                 Ok(slot) => {
                     if let Err(end) = self.seal(slot.ok()) {
                         return end;
@@ -266,7 +273,7 @@ where
             return Ok(());
         }
         let landed = landing(&mut self.flight);
-        match tokio::time::timeout_at(tokio::time::Instant::from_std(deadline), landed).await {
+        match tokio::time::timeout_at(deadline, landed).await {
             Ok(result) => self.landed(result),
             Err(_) => {
                 warn!(partition = %self.a.stream, "the batch in flight is left to the next owner");

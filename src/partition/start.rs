@@ -4,8 +4,10 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::kafka::chunk::Chunk;
@@ -20,7 +22,10 @@ use crate::partition::ports::{CommitError, JournalFold, OffsetLog, ProjectionRow
 use crate::partition::recovery::{Action, decide};
 use crate::partition::restore::restore;
 use crate::partition::status::Phase;
-use crate::partition::worker::{Worker, WorkerEnd, wall_clock};
+use crate::partition::worker::{Worker, WorkerEnd};
+
+/// A replay that gets no new record for this long will not get one: Kafka gives what it has within seconds.
+const NO_RECORD_FOR: Duration = Duration::from_secs(300);
 
 impl<R, L, S> Worker<R, L, S>
 where
@@ -73,11 +78,11 @@ where
     }
 
     async fn restore_below(&mut self, below: Offset) -> Result<(), WorkerEnd> {
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let mut attempt = 0;
         loop {
             let restored =
-                restore(&mut self.fold, &*self.sink, &self.a.stream, below, self.a.retention, wall_clock()).await;
+                restore(&mut self.fold, &*self.sink, &self.a.stream, below, self.a.retention, self.a.clock.now()).await;
             match restored {
                 Ok(()) => break,
                 Err(error) => self.judge(error, &mut attempt).await?,
@@ -129,7 +134,7 @@ where
         self.fold.lift_limits(); // the intent may have been sealed under larger ones; it must stay one block all the same
         self.next = range.begin;
         while self.next < range.end {
-            let chunk = self.next_chunk().await?;
+            let chunk = self.next_chunk(intent).await?;
             self.replay_chunk(&chunk, intent).await?;
             let (records, bytes) = (chunk.len(), chunk.bytes());
             self.next = crate::partition::fold::end_of(&chunk).unwrap_or(self.next);
@@ -142,20 +147,23 @@ where
         self.next = range.end;
         self.fold.set_limits(limits);
         let computed = self.fold.take_tally();
-        let block = Bytes::from(self.fold.seal(intent.tick, intent.rules));
+        // range and tick are the intent's, the rules are those that the rows were made with
+        let block = Bytes::from(self.fold.seal(intent.tick, self.a.rules));
         let mut crew = self.crew();
         let written = crew.write(resume(intent), &block).await.map_err(|error| match error {
             FlightError::Fenced(problem) => WorkerEnd::Fenced(problem),
             FlightError::OutOfTime => WorkerEnd::Drained,
             FlightError::Refused(problem) => WorkerEnd::Failed(problem),
         })?;
-        // a frozen former owner may have been faster with other rules: the rows in the journal are the truth
+        // a frozen former owner may have been faster with other rules: the rows in the journal are the truth, and where
+        // the rules have changed since the intent, cases that look the same prove nothing about what was counted
         let rows = self.patiently(|sink, stream| async move { sink.applied_rows(&stream, range).await }).await?;
         let latest: std::collections::HashMap<_, _> = rows.iter().map(|row| (row.case.key, row.case)).collect();
-        let agrees = rows.len() as u64 == computed.applied
+        let agrees = intent.rules == self.a.rules
+            && rows.len() as u64 == computed.applied
             && latest.iter().all(|(key, case)| self.fold.case(*key) == Some(case));
         if !agrees {
-            warn!(partition = %self.a.stream, %range, "the journal has other rows than this process computed; it is folded instead");
+            warn!(partition = %self.a.stream, %range, "the journal may have other rows than this process computed; it is folded instead");
             self.restore_below(range.begin).await?;
             self.fold_rows(&rows, intent);
         }
@@ -169,6 +177,10 @@ where
             match self.fold.process(chunk, first, wanted.clone(), tick_of(intent)) {
                 Progress::Done => return Ok(()),
                 Progress::Full(index) => first = index, // cannot be: the limits are lifted
+                Progress::NeedsSchema(index, id) => {
+                    self.learn_schema(id).await?;
+                    first = index;
+                }
                 Progress::NeedsCases(index) => {
                     let keys = self.fold.missing_cases(chunk, index, wanted.clone());
                     let below = intent.range.begin;
@@ -190,11 +202,21 @@ where
         }
     }
 
-    async fn next_chunk(&mut self) -> Result<Chunk, WorkerEnd> {
+    async fn next_chunk(&mut self, intent: Intent) -> Result<Chunk, WorkerEnd> {
         tokio::select! {
             biased; // a partition that is taken away needs no more records
             _ = self.stop.changed() => Err(WorkerEnd::Drained),
             chunk = self.chunks.recv() => chunk.ok_or(WorkerEnd::Drained),
+            () = tokio::time::sleep(NO_RECORD_FOR) => Err(WorkerEnd::Stopped(format!(
+                "the open intent {} of {} cannot be replayed: for {} s Kafka gave no record from {} on. Were the last records \
+                 of the range removed (compaction)? Either restore the topic, or commit offset {} without metadata after checking \
+                 that the journal has no row of the range: what is left of it is then read as a new batch",
+                intent.range,
+                self.a.stream,
+                NO_RECORD_FOR.as_secs(),
+                self.next,
+                intent.range.begin
+            ))),
         }
     }
 

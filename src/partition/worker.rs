@@ -7,23 +7,24 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use crate::kafka::chunk::Chunk;
 use crate::kafka::poll::Command;
 use crate::model::apply::DeadlineRules;
 use crate::model::ids::{AssignmentEpoch, Offset, RulesVersion, StreamEpoch};
-use crate::model::time::Time;
 use crate::model::windows::Retention;
 use crate::partition::batch::Written;
-use crate::partition::flight::{Backoff, FlightError, Stop};
+use crate::partition::clock::Clock;
+use crate::partition::flight::{Backoff, FlightError, Stop, time_is_up};
 use crate::partition::fold::{Fold, Progress, Tally};
-use crate::partition::ports::{OffsetLog, Sink, StreamId};
+use crate::partition::ports::{OffsetLog, SchemaSource, Sink, StreamId};
 use crate::partition::recovery::{Consent, LogView};
 use crate::partition::status::{PartitionStatus, Phase};
 
@@ -53,6 +54,7 @@ pub struct Assignment {
     pub timing: Timing,
     pub retention: Retention,
     pub backoff: Backoff,
+    pub clock: Clock,
 }
 
 /// How a worker ended.
@@ -77,6 +79,14 @@ pub(super) struct InFlight {
     pub(super) since: Instant,
     pub(super) is_batch: bool,
     pub(super) end: Offset,
+}
+
+impl Drop for InFlight {
+    /// A flight ends with its worker: a commit of it that is still waiting could otherwise reach the broker after the next
+    /// owner began, and as long as this process is a member of the group, the broker would take it.
+    fn drop(&mut self) {
+        self.handle.abort();
+    }
 }
 
 type SlotWait = Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>> + Send>>;
@@ -107,6 +117,9 @@ pub struct Worker<R, L, S> {
     pub(super) recount_at: Instant,
     pub(super) backlog_minute: u32,
     pub(super) batch_minute: u32,
+    /// `None` where no pipeline needs one.
+    pub(super) schemas: Option<Arc<dyn SchemaSource>>,
+    pub(super) schemas_at: Instant,
 }
 
 impl<R, L, S> Worker<R, L, S>
@@ -149,20 +162,25 @@ where
             recount_at: Instant::now(),
             backlog_minute: 0,
             batch_minute: 0,
+            schemas: None,
+            schemas_at: Instant::now(),
         }
+    }
+
+    /// Where schemas come from that records name by number.
+    pub fn with_schemas(mut self, schemas: Option<Arc<dyn SchemaSource>>) -> Self {
+        self.schemas = schemas;
+        self
     }
 
     /// Owns the partition from assignment to end.
     pub async fn run(mut self) -> WorkerEnd {
         let epoch = self.a.epoch;
-        let end = match self.recover().await {
-            Ok(from) => {
-                self.next = from;
-                self.begin = from;
-                self.status.send_modify(|status| status.phase = Phase::Running);
-                self.serve().await
-            }
-            Err(end) => end,
+        let stop = self.stop.clone();
+        let end = tokio::select! {
+            biased; // wherever the worker is, it does not outlive its time: a commit that still waits then must not be sent
+            () = time_is_up(stop) => WorkerEnd::Drained,
+            end = self.live() => end,
         };
         match &end {
             WorkerEnd::Drained => info!(partition = %self.a.stream, "partition drained"),
@@ -179,6 +197,20 @@ where
         });
         let _ = self.commands.send(Command::Left { epoch }); // the poll thread may be gone already
         end
+    }
+
+    async fn live(&mut self) -> WorkerEnd {
+        match self.recover().await {
+            Ok(from) => {
+                self.next = from;
+                self.begin = from;
+                self.status.send_modify(|status| {
+                    (status.phase, status.position, status.written) = (Phase::Running, from, from);
+                });
+                self.serve().await
+            }
+            Err(end) => end,
+        }
     }
 
     async fn serve(&mut self) -> WorkerEnd {
@@ -234,12 +266,12 @@ where
     async fn work_off(&mut self) -> Result<(), WorkerEnd> {
         while let Some((chunk, first)) = self.pending.pop_front() {
             let wanted = self.next.0..u64::MAX;
-            let now = wall_clock();
+            let now = self.a.clock.now();
             let rows = self.fold.rows();
             let progress = self.fold.process(&chunk, first, wanted, now);
             let stopped_at = match progress {
                 Progress::Done => chunk.len(),
-                Progress::Full(index) | Progress::NeedsCases(index) => index,
+                Progress::Full(index) | Progress::NeedsCases(index) | Progress::NeedsSchema(index, _) => index,
             };
             if self.fold.rows() > rows && self.oldest.is_none() {
                 self.oldest = Some(Instant::now());
@@ -254,6 +286,10 @@ where
                 Progress::Full(index) => {
                     self.pending.push_front((chunk, index));
                     return Ok(());
+                }
+                Progress::NeedsSchema(index, id) => {
+                    self.learn_schema(id).await?;
+                    self.pending.push_front((chunk, index));
                 }
                 Progress::NeedsCases(index) => {
                     let keys = self.fold.missing_cases(&chunk, index, self.next.0..u64::MAX);
@@ -293,10 +329,12 @@ where
         } else {
             format!("{:.0} % of the last records were rejected", 100.0 * share.unwrap_or_default())
         };
+        let last = &self.fold.last_reject;
         Err(WorkerEnd::Stopped(format!(
-            "{what}, the last before offset {}: that is a broken pipeline file or sender, not a broken record. See \
-             v_dead_letters, correct the one or the other, or raise limits.max_consecutive_rejects or limits.max_reject_ratio",
-            self.next
+            "{what}, the last at offset {}: {last}. That is a broken pipeline file or sender, not a broken record. See \
+             v_dead_letters, correct the one or the other, or raise limits.max_consecutive_rejects or limits.max_reject_ratio, and start again: what is not in the \
+             journal yet will be read again",
+            last.offset
         )))
     }
 
@@ -332,13 +370,4 @@ async fn wait_for(slot: &mut Option<SlotWait>) -> Option<OwnedSemaphorePermit> {
         Some(slot) => slot.await,
         None => std::future::pending().await,
     }
-}
-
-/// Milliseconds since the epoch, the tick of a batch.
-pub(super) fn unix_millis() -> i64 {
-    SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_millis() as i64)
-}
-
-pub(super) fn wall_clock() -> Time {
-    Time::from_unix_millis(unix_millis()).unwrap_or(Time::EARLIEST)
 }

@@ -160,4 +160,6 @@ impl Source {
 }
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod tests;

@@ -3,15 +3,20 @@
 use std::io::Cursor;
 
 use super::*;
-use crate::config::pipeline::{Delimiter, Encoding, FieldMapping, Format, Shape, TableLayout, TimeFormat, UnknownWord};
+use crate::config::pipeline::{
+    Delimiter, Encoding, FieldMapping, Format, Payload, Shape, TableLayout, TimeFormat, UnknownWord,
+};
 use crate::model::words::Field;
 
-fn pipeline(key: &str) -> Pipeline {
+pub(super) fn pipeline(key: &str) -> Pipeline {
     let case = FieldMapping {
         field: Field::CaseId,
         columns: vec![key.to_owned()],
         value: None,
         format: TimeFormat::default(),
+        join: None,
+        unknown_words: None,
+        decimals: 3,
     };
     Pipeline {
         name: "t".to_owned(),
@@ -20,6 +25,8 @@ fn pipeline(key: &str) -> Pipeline {
         partitions: 8,
         stream_epoch: 1,
         format: Format::Json,
+        payload: Payload::default(),
+        avro: None,
         shape: Shape::Snapshot,
         fields: vec![case],
         required: vec![Field::CaseId],
@@ -40,7 +47,7 @@ fn pipeline(key: &str) -> Pipeline {
 }
 
 /// Each row as `line key payload`, or the message.
-fn rows_of(kind: FileKind, bytes: &[u8], pipeline: &Pipeline, limit: usize) -> Vec<String> {
+pub(super) fn rows_of(kind: FileKind, bytes: &[u8], pipeline: &Pipeline, limit: usize) -> Vec<String> {
     let input = Box::new(Cursor::new(bytes.to_vec()));
     let mut reader = match TableReader::from_input("f", kind, input, pipeline, limit) {
         Ok(reader) => reader,

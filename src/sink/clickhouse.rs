@@ -167,7 +167,11 @@ impl Sink for ClickHouse {
     async fn last_offset(&self, stream: &StreamId) -> Result<Option<Offset>, SinkError> {
         let sql = format!("SELECT count(), max(kafka_offset) FROM events WHERE {OF_STREAM}");
         let (rows, last) = self.within(self.query(&sql, stream).fetch_one::<(u64, u64)>()).await?;
-        Ok((rows > 0).then_some(Offset(last)))
+        // a range accepted as lost is accounted too; without it the next start would ask for the same consent again
+        let sql = format!("SELECT max(end) FROM accepted_gaps WHERE {OF_STREAM}");
+        let accepted = self.within(self.query(&sql, stream).fetch_one::<u64>()).await?;
+        let written = (rows > 0).then_some(Offset(last));
+        Ok(written.max(accepted.checked_sub(1).map(Offset)))
     }
 
     async fn rows_in(&self, stream: &StreamId, range: OffsetRange) -> Result<u64, SinkError> {

@@ -1,8 +1,8 @@
 //! Everything that leaves for ClickHouse: rows, blocks, tokens, retries, migrations.
 
-mod case_rows;
+pub(crate) mod case_rows;
 pub mod clickhouse;
-mod errors;
+pub(crate) mod errors;
 pub mod history;
 pub mod journal;
 pub mod migrations;

@@ -176,27 +176,71 @@ pub fn stream_time_sql() -> String {
 /// Parameters: those of the restore without the starts, and `units` with `starts` (two arrays of one length, at most
 /// [`RECOUNT_CHUNK`]). The rows get the version `below`, so they replace what was written from fewer rows.
 pub fn recount_windows_sql() -> [String; 2] {
-    // a window that never saw a mark has no satisfaction row; a sum of zero with marks in it must be written
-    [
-        recount("sla_windows", &SLA, ""),
-        recount("satisfaction_windows", &SATISFACTION, "\nHAVING countIf(kind IN ('rated', 'reacted')) > 0"),
-    ]
+    let given = "(SELECT pair.1, pair.2 FROM
+                (SELECT arrayJoin(arrayZip({units:Array(UInt8)}, {starts:Array(UInt32)})) AS pair))";
+    [WindowTable::Sla, WindowTable::Satisfaction]
+        .map(|table| table.count_into(table.name(), &format!("(unit_code, start) IN\n            {given}")))
 }
 
-fn recount(table: &str, measures: &[(&str, &str)], having: &str) -> String {
-    let names: Vec<&str> = measures.iter().map(|(name, _)| *name).collect();
-    format!(
-        "INSERT INTO {table}
+/// One of the two tables of windows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WindowTable {
+    Sla,
+    Satisfaction,
+}
+
+impl WindowTable {
+    pub fn name(self) -> &'static str {
+        match self {
+            WindowTable::Sla => "sla_windows",
+            WindowTable::Satisfaction => "satisfaction_windows",
+        }
+    }
+
+    /// Writes every window of one length and partition from a start on into a table of the same structure.
+    /// Parameters: those of the restore without the starts, `unit` and `from`.
+    pub fn fill_sql(self, into: &str) -> String {
+        self.count_into(into, "unit_code = {unit:UInt8} AND start >= {from:UInt32}")
+    }
+
+    /// Writes every window that rows from offset `since` on have touched, with all its dimensions.
+    /// Parameters: those of the restore, with the starts as the oldest window of each length to write, and `since`.
+    pub fn catch_up_sql(self) -> String {
+        self.count_into(
+            self.name(),
+            &format!(
+                "(unit_code, start) IN (SELECT unit_code, start FROM ({COUNTED} AND kafka_offset >= {{since:UInt64}}
+        AND start >= multiIf(unit_code = 1, {{minute_start:UInt32}}, unit_code = 2, {{hour_start:UInt32}}, {{day_start:UInt32}})))"
+            ),
+        )
+    }
+
+    fn measures(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            WindowTable::Sla => &SLA,
+            WindowTable::Satisfaction => &SATISFACTION,
+        }
+    }
+
+    fn count_into(self, into: &str, filter: &str) -> String {
+        let measures = self.measures();
+        let names: Vec<&str> = measures.iter().map(|(name, _)| *name).collect();
+        // a window that never saw a mark has no satisfaction row; a sum of zero with marks in it must be written
+        let having = match self {
+            WindowTable::Sla => "",
+            WindowTable::Satisfaction => "\nHAVING countIf(kind IN ('rated', 'reacted')) > 0",
+        };
+        format!(
+            "INSERT INTO {into}
     (unit, window_start, source, block, territory, body, kafka_topic, kafka_partition, version, {})
 SELECT
     unit_code, start, source, block_of, territory_of, body_of, {{topic:String}}, {{partition:UInt16}}, {{below:UInt64}},
     {}
 FROM ({COUNTED}
-        AND (unit_code, start) IN
-            (SELECT pair.1, pair.2 FROM
-                (SELECT arrayJoin(arrayZip({{units:Array(UInt8)}}, {{starts:Array(UInt32)}})) AS pair)))
+        AND {filter})
 GROUP BY unit_code, start, source, block_of, territory_of, body_of{having}",
-        names.join(", "),
-        columns(measures)
-    )
+            names.join(", "),
+            columns(measures)
+        )
+    }
 }

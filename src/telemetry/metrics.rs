@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
+use crate::app::registry::Unready;
 use crate::partition::fold::Tally;
 
 /// Journal rows by outcome.
@@ -31,11 +32,15 @@ pub const PARTITIONS: &str = "tsur_partitions";
 pub const CASES: &str = "tsur_cases";
 /// Windows in memory.
 pub const WINDOWS: &str = "tsur_windows";
+/// Records that Kafka has and the journal has not, by partition.
+pub const LAG: &str = "tsur_lag_records";
+/// Why the process is not ready: partitions by reason.
+pub const UNREADY: &str = "tsur_unready";
 /// 1 when the process is ready.
 pub const READY: &str = "tsur_ready";
 
 /// All names, for the fixture test.
-pub const ALL: [&str; 13] = [
+pub const ALL: [&str; 15] = [
     ROWS,
     BATCHES,
     BATCH_ROWS,
@@ -48,6 +53,8 @@ pub const ALL: [&str; 13] = [
     PARTITIONS,
     CASES,
     WINDOWS,
+    LAG,
+    UNREADY,
     READY,
 ];
 
@@ -65,6 +72,11 @@ pub fn describe() {
     describe_gauge!(PARTITIONS, "Partitions this process owns");
     describe_gauge!(CASES, "Cases in memory");
     describe_gauge!(WINDOWS, "Windows in memory");
+    describe_gauge!(LAG, "Records that Kafka has and the journal has not");
+    describe_gauge!(
+        UNREADY,
+        "Partitions that are not ready, by reason; for kafka and draining 1 stands for the process"
+    );
     describe_gauge!(READY, "1 when the process takes and writes records");
 }
 
@@ -98,6 +110,7 @@ pub struct Overview {
     pub partitions: usize,
     pub cases: usize,
     pub windows: usize,
+    pub unready: Unready,
     pub ready: bool,
 }
 
@@ -109,7 +122,23 @@ pub fn overview(figures: &Overview) {
     gauge!(PARTITIONS).set(figures.partitions as f64);
     gauge!(CASES).set(figures.cases as f64);
     gauge!(WINDOWS).set(figures.windows as f64);
+    let unready = figures.unready;
+    let reasons = [
+        ("stopped", unready.stopped),
+        ("waiting", unready.waiting),
+        ("restoring", unready.restoring),
+        ("kafka", unready.kafka),
+        ("draining", unready.draining),
+    ];
+    for (reason, count) in reasons {
+        gauge!(UNREADY, "reason" => reason).set(count as f64);
+    }
     gauge!(READY).set(f64::from(u8::from(figures.ready)));
+}
+
+/// The lag of one partition; 0 when another process has it.
+pub fn lag(topic: &str, partition: i32, records: u64) {
+    gauge!(LAG, "kafka_topic" => topic.to_owned(), "partition" => partition.to_string()).set(records as f64);
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use crate::support::{Installation, eventually};
 const RECORDS: u64 = 200_000;
 
 /// The tables that must not depend on how often the process died.
-const CASES: &str = "SELECT toString(sum(cityHash64(* EXCEPT (updated_at)))) FROM cases FINAL";
-const WINDOWS: &str = "SELECT toString(sum(cityHash64(unit, window_start, source, block, territory, body, registered, answered, \
+pub const CASES: &str = "SELECT toString(sum(cityHash64(* EXCEPT (updated_at)))) FROM cases FINAL";
+pub const WINDOWS: &str = "SELECT toString(sum(cityHash64(unit, window_start, source, block, territory, body, registered, answered, \
      answer_seconds, first_breached, final_breached, transferred))) FROM sla_windows FINAL WHERE unit = 'day' \
      AND (registered, answered, answer_seconds, first_breached, final_breached, transferred) != (0, 0, 0, 0, 0, 0)";
 

@@ -1,12 +1,21 @@
 //! Tests on a real Kafka and a real ClickHouse, in one binary. `make test` starts both; without TSUR_KAFKA and
 //! TSUR_CLICKHOUSE_URL every test says that it was skipped and passes.
 
+mod all_sources;
+mod backpressure;
+mod bad_input;
 mod broken_input;
+mod chaos;
 mod demo;
 mod exactly_once;
 mod explain;
+mod formats;
 mod group;
+mod proxy;
 mod publish;
 mod published_files;
+mod rebuild;
+mod recovery_table;
 mod schema;
+mod shutdown;
 mod support;

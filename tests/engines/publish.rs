@@ -57,7 +57,7 @@ impl Place {
         let (pos, incident) = (self.topic("pos"), self.topic("incident"));
         let topics = [(pos.as_str(), PARTITIONS), (incident.as_str(), PARTITIONS)];
         let runtime = tokio::runtime::Runtime::new().expect("runtime");
-        runtime.block_on(create_topics(&self.kafka, &topics, 1)).expect("created");
+        runtime.block_on(create_topics(&self.kafka, &topics, 1, 1 << 20)).expect("created");
     }
 
     fn tsur(&self, arguments: &[&str]) -> Output {
