@@ -4,6 +4,7 @@
 mod audit;
 mod check;
 mod demo;
+mod explain;
 mod generate;
 mod mask;
 mod migrate;
@@ -55,6 +56,8 @@ enum Command {
     Check(check::Args),
     /// Mask lines of text: names, phones, documents and other identifiers give way to placeholders
     Mask(mask::Args),
+    /// Explain a case: which SLA policy it has and why, and every step of its clocks
+    Explain(explain::Args),
     /// Create or update the ClickHouse schema, and the Kafka topics if asked
     Migrate(migrate::Args),
     /// Publish files (ПОС export, CSV, JSON lines) into a Kafka topic
@@ -75,6 +78,7 @@ pub fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Demo(args) => demo::main(&folder, &args),
         Command::Check(args) => check::main(&folder, &args),
         Command::Mask(args) => mask::main(&folder, &args),
+        Command::Explain(args) => explain::main(&folder, &args),
         Command::Migrate(args) => migrate::main(&folder, &args),
         Command::Publish(args) => publish::main(&folder, &args),
         Command::Generate(args) => generate::main(&folder, &args),
