@@ -17,6 +17,10 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use crate::alerts::desk::{Desk, Message};
+use crate::alerts::levels::Ladder;
+use crate::alerts::outbox::{self, Outbox, run_webhook};
+use crate::alerts::webhook::Webhook;
 use crate::app::registry::Registry;
 use crate::app::rules::{RulesError, SharedRules, SourceRules};
 use crate::config::{Config, Pipeline};
@@ -45,6 +49,10 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(8);
 /// Leaving the group takes this long at most, and with a second signal no longer than the other.
 const CLOSING: Duration = Duration::from_secs(5);
 const AT_ONCE: Duration = Duration::from_millis(500);
+/// Alerts on their way out get so long at the end.
+const ALERTS_CLOSING: Duration = Duration::from_secs(1);
+/// Rounds of alerts that wait for the webhook.
+const WEBHOOK_QUEUE: usize = 32;
 /// The part of the shutdown budget that is kept for leaving the group.
 const CLOSING_SHARE: u32 = 10;
 
@@ -92,6 +100,8 @@ struct Member {
     commands: Sender<Command>,
     slots: Arc<Semaphore>,
     registry: Arc<Registry>,
+    /// Where alerts go; `None` when they are off.
+    alerts: AlertsIn,
     running: HashMap<AssignmentEpoch, Running>,
     workers: JoinSet<(AssignmentEpoch, WorkerEnd)>,
     stopped: Vec<(AssignmentEpoch, StreamId, String)>,
@@ -134,6 +144,7 @@ pub async fn run(
         std::thread::Builder::new().name("tsur-poll".to_owned()).spawn(move || crate::kafka::poll::run(poller))?;
 
     let sink = Arc::new(ClickHouse::new(&config.settings.clickhouse, shared.names.clone(), Retention::OF_TABLES));
+    let (alerts, outbox) = start_alerts(&config, &shared, &sink);
     let rules = config
         .pipelines
         .iter()
@@ -150,6 +161,7 @@ pub async fn run(
         commands,
         slots,
         registry,
+        alerts,
         running: HashMap::new(),
         workers: JoinSet::new(),
         stopped: Vec::new(),
@@ -157,6 +169,7 @@ pub async fn run(
     };
     let outcome = member.serve(&mut event_inbox, &mut signal).await;
     member.shut_down(&mut signal, &mut event_inbox).await;
+    end_alerts(member.alerts.take(), outbox).await;
     // the last handles of the consumer go here; closing it leaves the group, which must not outlast the budget
     drop(member.committer);
     let closing = tokio::task::spawn_blocking(move || poll_thread.join());
@@ -173,6 +186,48 @@ pub async fn run(
         }),
         None => Ok(()),
     }
+}
+
+type AlertsIn = Option<(tokio::sync::mpsc::Sender<Message>, Arc<Ladder>)>;
+
+/// The outbox of the process and, where one is configured, the task of the webhook.
+fn start_alerts(config: &Config, shared: &SharedRules, sink: &ClickHouse) -> (AlertsIn, JoinSet<()>) {
+    let mut tasks = JoinSet::new();
+    let settings = &config.settings.alerts;
+    if !settings.enabled {
+        return (None, tasks);
+    }
+    let backoff = Backoff { first: config.settings.clickhouse.first_backoff, longest: LONGEST_BACKOFF, salt: 0 };
+    let webhook = settings.webhook_url.as_ref().map(|url| {
+        let (rows, inbox) = tokio::sync::mpsc::channel(WEBHOOK_QUEUE);
+        let webhook = Webhook::new(url, settings.webhook_timeout);
+        tasks.spawn(run_webhook(webhook, sink.client().clone(), inbox, backoff));
+        rows
+    });
+    let ladder = Arc::new(config.ladder.clone());
+    let (orders, inbox) = tokio::sync::mpsc::channel(outbox::QUEUE);
+    let outbox = Outbox {
+        client: sink.client().clone(),
+        kafka: base_config(&config.settings.kafka),
+        topic: settings.kafka_topic.clone(),
+        ladder: ladder.clone(),
+        names: shared.names.clone(),
+        reference: config.reference.clone(),
+        webhook,
+        backoff,
+    };
+    tasks.spawn(outbox.run(inbox));
+    (Some((orders, ladder)), tasks)
+}
+
+/// Lets out what was raised, but not for long: what is left is raised or sent again after the next start.
+async fn end_alerts(alerts: AlertsIn, mut tasks: JoinSet<()>) {
+    drop(alerts);
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(ALERTS_CLOSING, all).await.is_err() {
+        warn!("alerts that were not sent yet are sent after the next start");
+    }
+    tasks.shutdown().await;
 }
 
 fn source_entry(pipeline: &Pipeline) -> (String, (Arc<str>, Arc<str>)) {
@@ -256,6 +311,10 @@ impl Member {
             retention,
             backoff: Backoff { first: settings.clickhouse.first_backoff, longest: LONGEST_BACKOFF, salt: epoch.0 },
             clock: Clock::system(),
+            alerts: self
+                .alerts
+                .as_ref()
+                .map(|(outbox, ladder)| Desk::new(stream.clone(), ladder.clone(), outbox.clone())),
         };
         let (stop, stop_inbox) = watch::channel(Stop::No);
         let (status, status_copy) = watch::channel(PartitionStatus::default());

@@ -2,6 +2,7 @@
 //! Owner: `config`; nothing else reads a configuration file or an environment variable. Invariants: an unknown key is
 //! refused, a `Config` that exists is consistent, and the environment arrives as an argument, so a test needs no process.
 
+mod alerts_read;
 pub mod errors;
 mod files;
 mod item;
@@ -20,6 +21,7 @@ pub mod units;
 
 use std::path::{Path, PathBuf};
 
+use crate::alerts::levels::Ladder;
 use crate::model::calendar::CalendarSpec;
 use crate::model::ids::RulesVersion;
 use crate::model::policy::PolicySpec;
@@ -46,6 +48,8 @@ pub struct Config {
     pub calendars: Vec<CalendarSpec>,
     /// Of all files in the order of their names; `Policies::build` accepts them.
     pub policies: Vec<PolicySpec>,
+    /// Levels and addressees of alerts, from `alerts/*.toml`.
+    pub ladder: Ladder,
     /// XXH3 of the content of all pipeline, policy, calendar and reference files, in the order of their names.
     pub rules: RulesVersion,
     /// `settings.pipelines_dir`, resolved.
@@ -79,9 +83,10 @@ pub fn load(dir: &Path, env: Environment) -> Result<Config, ConfigErrors> {
     check_together(&pipelines, &folder, &errors);
     let reference = read_reference(&folder, &pipelines_dir, &errors);
     let (calendars, policies) = rules_read::read(&folder, &pipelines, &reference, &errors);
+    let ladder = alerts_read::read(&folder, &reference, &errors);
     let rules = folder.rules_version();
     errors.into_result()?;
-    Ok(Config { settings, pipelines, reference, calendars, policies, rules, pipelines_dir })
+    Ok(Config { settings, pipelines, reference, calendars, policies, ladder, rules, pipelines_dir })
 }
 
 /// Two pipelines must not read one Kafka topic, nor speak for one source: its cases would lie in two places.

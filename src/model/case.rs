@@ -197,6 +197,15 @@ impl Case {
         }
     }
 
+    /// The same clocks run, from the same start to the same due time.
+    pub fn same_clocks(&self, other: &Case) -> bool {
+        let clocks = |case: &Case| {
+            let stops = (case.is_open(), case.first_stop().is_some(), case.final_stop().is_some());
+            (stops, case.registered_at, case.round_since, case.due_first, case.due_final)
+        };
+        clocks(self) == clocks(other)
+    }
+
     /// Equal in everything a reader can see; the bookkeeping of duplicates and positions does not count as a change.
     pub fn same_facts(&self, other: &Case) -> bool {
         let mut aligned = *other;
