@@ -270,7 +270,8 @@ impl Desk {
 
     fn set_next(&mut self, place: u32, case: &Case, clock: u8) {
         let Some(run) = running(case, CLOCKS[usize::from(clock)]) else { return };
-        let next = self.ladder.levels.iter().enumerate().find(|(at, _)| !self.is_raised(case.key, clock, run, *at as u8));
+        let next =
+            self.ladder.levels.iter().enumerate().find(|(at, _)| !self.is_raised(case.key, clock, run, *at as u8));
         if let Some((level, found)) = next {
             self.push(Timer { at: found.reached_at(run), place, clock, level: level as u8 });
         }

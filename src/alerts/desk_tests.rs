@@ -55,7 +55,9 @@ fn each_level_is_raised_once_at_its_moment_and_an_answer_ends_them_all() {
     desk.landed(Offset(1));
     let mut open = case(1, 0, 1000);
     change(&mut cases, &mut desk, open);
-    for (now, count) in [(499, 0), (500, 1), (500, 0), (799, 0), (800, 1), (1000, 0), (1001, 1), (87_400, 0), (87_401, 1)] {
+    for (now, count) in
+        [(499, 0), (500, 1), (500, 0), (799, 0), (800, 1), (1000, 0), (1001, 1), (87_400, 0), (87_401, 1)]
+    {
         assert_eq!(take(&mut desk, &cases, now).0.len(), count, "at {now}");
     }
     open.answered_at = Some(time(90_000));

@@ -153,7 +153,11 @@ pub fn text(case_id: &str, clock: u8, due: Time, now: Time, body: &str) -> Strin
         (false, _, ..60) => "до срока меньше минуты".to_owned(),
         (false, _, left) => format!("до срока {}", span(left, false)),
     };
-    let holder = if body.is_empty() { "Исполнитель не назначен".to_owned() } else { format!("Исполнитель: {body}") };
+    let holder = if body.is_empty() {
+        "Исполнитель не назначен".to_owned()
+    } else {
+        format!("Исполнитель: {body}")
+    };
     format!("Обращение № {case_id}: срок {what} {}, {when}. {holder}.", due_text.unwrap_or_default())
 }
 

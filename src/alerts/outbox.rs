@@ -93,8 +93,13 @@ impl Outbox {
             Message::Ask(stream, answer) => {
                 let rows = self.patiently(|| self.open_rows(&stream)).await;
                 let known = rows.iter().filter(|row| row.is_firing()).filter_map(known_of).collect();
-                let waiting = rows.into_iter().filter(|row| row.kafka_sent_at == 0);
+                let (waiting, sent): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.kafka_sent_at == 0);
                 unsent.extend(waiting);
+                // also what fired before a webhook was configured: its receiver wants the present alerts
+                let untold: Vec<AlertRow> = sent.into_iter().filter(|row| row.webhook_sent_at == 0).collect();
+                for part in untold.chunks(ROUND) {
+                    self.tell_webhook(part.to_vec());
+                }
                 let _ = answer.send(known); // the worker may be gone already
             }
         }
@@ -185,8 +190,10 @@ impl Outbox {
     fn row(&self, raise: &Raise, case_id: &str) -> AlertRow {
         let block = self.names.blocks.name(u16::from(raise.block.0));
         let body = self.names.bodies.name(raise.body.0);
-        let block_name = self.reference.blocks.iter().find(|known| known.code == *block).map_or("", |known| &known.name);
-        let body_name = self.reference.bodies.iter().find(|known| known.code == *body).map_or(&*body, |known| &known.short);
+        let block_name =
+            self.reference.blocks.iter().find(|known| known.code == *block).map_or("", |known| &known.name);
+        let body_name =
+            self.reference.bodies.iter().find(|known| known.code == *body).map_or(&*body, |known| &known.short);
         let level = &self.ladder.levels[usize::from(raise.level)];
         let time = |seconds: i64| Time::from_unix_seconds(seconds).unwrap_or(Time::EARLIEST);
         let due = time(i64::from(raise.due));
@@ -233,10 +240,14 @@ impl Outbox {
             .collect();
         self.patiently(|| self.insert(&sent)).await;
         info!(alerts = sent.len(), "alerts sent");
+        self.tell_webhook(sent);
+    }
+
+    fn tell_webhook(&self, rows: Vec<AlertRow>) {
         if let Some(webhook) = &self.webhook
-            && webhook.try_send(sent).is_err()
+            && webhook.try_send(rows).is_err()
         {
-            warn!("the webhook is behind; these alerts reach it after the next start");
+            warn!("the webhook is behind; those of these alerts that still fire reach it after the next start");
         }
     }
 
@@ -279,7 +290,12 @@ async fn insert(client: &clickhouse::Client, rows: &[AlertRow]) -> Result<(), Ou
 }
 
 /// Calls the webhook with what comes out of the queue, in order, and notes what it took.
-pub async fn run_webhook(webhook: Webhook, client: clickhouse::Client, mut inbox: Receiver<Vec<AlertRow>>, backoff: Backoff) {
+pub async fn run_webhook(
+    webhook: Webhook,
+    client: clickhouse::Client,
+    mut inbox: Receiver<Vec<AlertRow>>,
+    backoff: Backoff,
+) {
     while let Some(rows) = inbox.recv().await {
         let mut attempt = 0;
         while let Err(problem) = webhook.post(&rows).await {

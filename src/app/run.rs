@@ -50,7 +50,7 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(8);
 const CLOSING: Duration = Duration::from_secs(5);
 const AT_ONCE: Duration = Duration::from_millis(500);
 /// Alerts on their way out get so long at the end.
-const ALERTS_CLOSING: Duration = Duration::from_secs(1);
+const ALERTS_CLOSING: Duration = Duration::from_millis(1500);
 /// Rounds of alerts that wait for the webhook.
 const WEBHOOK_QUEUE: usize = 32;
 /// The part of the shutdown budget that is kept for leaving the group.
@@ -169,7 +169,7 @@ pub async fn run(
     };
     let outcome = member.serve(&mut event_inbox, &mut signal).await;
     member.shut_down(&mut signal, &mut event_inbox).await;
-    end_alerts(member.alerts.take(), outbox).await;
+    end_alerts(member.alerts.take(), outbox, *signal.borrow() >= 2).await;
     // the last handles of the consumer go here; closing it leaves the group, which must not outlast the budget
     drop(member.committer);
     let closing = tokio::task::spawn_blocking(move || poll_thread.join());
@@ -221,10 +221,11 @@ fn start_alerts(config: &Config, shared: &SharedRules, sink: &ClickHouse) -> (Al
 }
 
 /// Lets out what was raised, but not for long: what is left is raised or sent again after the next start.
-async fn end_alerts(alerts: AlertsIn, mut tasks: JoinSet<()>) {
+async fn end_alerts(alerts: AlertsIn, mut tasks: JoinSet<()>, at_once: bool) {
     drop(alerts);
     let all = async { while tasks.join_next().await.is_some() {} };
-    if tokio::time::timeout(ALERTS_CLOSING, all).await.is_err() {
+    let patience = if at_once { Duration::ZERO } else { ALERTS_CLOSING };
+    if tokio::time::timeout(patience, all).await.is_err() {
         warn!("alerts that were not sent yet are sent after the next start");
     }
     tasks.shutdown().await;

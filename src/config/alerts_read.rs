@@ -114,7 +114,8 @@ mod tests {
         let text = "[[level]]\nname = \"A\"\npercent = 50\nto = \"body\"\n[[level]]\nname = \"b\"\npercent = 100\nto = \"boss\"\n\
                     [[level]]\nname = \"c\"\nto = \"head\"\n[[block]]\ncode = \"moon\"\nwho = \"x\"\n";
         let (_, mistakes) = read_text(text);
-        for wanted in ["level[0].name", "level[1].percent", "level[1].to", "level[2]", "block[0].code", "block[0].who"] {
+        for wanted in ["level[0].name", "level[1].percent", "level[1].to", "level[2]", "block[0].code", "block[0].who"]
+        {
             assert!(mistakes.iter().any(|mistake| mistake.contains(wanted)), "{wanted}: {mistakes:#?}");
         }
     }

@@ -271,7 +271,11 @@ fn alerts(table: &Table) -> Alerts {
     });
     let webhook_url = table.text("webhook_url").inspect(|url| {
         if !is_url(url) {
-            table.refuse("webhook_url", "is not an address", "http://host:port/api/v2/alerts, without user and password");
+            table.refuse(
+                "webhook_url",
+                "is not an address",
+                "http://host:port/api/v2/alerts, without user and password",
+            );
         }
     });
     Alerts {
