@@ -270,10 +270,11 @@ impl Desk {
 
     fn set_next(&mut self, place: u32, case: &Case, clock: u8) {
         let Some(run) = running(case, CLOCKS[usize::from(clock)]) else { return };
-        let next =
-            self.ladder.levels.iter().enumerate().find(|(at, _)| !self.is_raised(case.key, clock, run, *at as u8));
-        if let Some((level, found)) = next {
-            self.push(Timer { at: found.reached_at(run), place, clock, level: level as u8 });
+        let mut levels = self.ladder.levels.iter().enumerate();
+        let open = levels.find(|(at, _)| !self.is_raised(case.key, clock, run, *at as u8));
+        let next = open.map(|(at, level)| Timer { at: level.reached_at(run), place, clock, level: at as u8 });
+        if let Some(timer) = next {
+            self.push(timer);
         }
     }
 
@@ -289,7 +290,7 @@ fn slot_key(key: CaseKey, clock: u8) -> u64 {
     key.0.wrapping_add(u64::from(clock))
 }
 
-/// For the test of the id in the table.
+/// The id as tables and messages write it.
 pub fn id_text(id: AlertId) -> String {
     format!("{:032x}", id.0)
 }

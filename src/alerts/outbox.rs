@@ -153,7 +153,7 @@ impl Outbox {
         self.insert(&rows).await?;
         if !resolves.is_empty() {
             let now = now_millis();
-            let firing = self.rows_of(resolves.keys()).await?;
+            let firing = self.rows_of(&resolves).await?;
             let over: Vec<AlertRow> = firing
                 .iter()
                 .filter(|row| row.is_firing())
@@ -177,8 +177,8 @@ impl Outbox {
         Ok(found.into_iter().collect())
     }
 
-    async fn rows_of(&self, ids: impl Iterator<Item = &String>) -> Result<Vec<AlertRow>, OutboxError> {
-        let ids: Vec<String> = ids.map(|id| format!("'{id}'")).collect();
+    async fn rows_of(&self, ids: &HashMap<String, u64>) -> Result<Vec<AlertRow>, OutboxError> {
+        let ids: Vec<String> = ids.keys().map(|id| format!("'{id}'")).collect();
         let sql = format!("SELECT ?fields FROM alerts FINAL WHERE alert_id IN ({})", ids.join(","));
         Ok(tokio::time::timeout(CALL, self.client.query(&sql).fetch_all()).await??)
     }

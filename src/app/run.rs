@@ -169,7 +169,8 @@ pub async fn run(
     };
     let outcome = member.serve(&mut event_inbox, &mut signal).await;
     member.shut_down(&mut signal, &mut event_inbox).await;
-    end_alerts(member.alerts.take(), outbox, *signal.borrow() >= 2).await;
+    let at_once = *signal.borrow() >= 2;
+    end_alerts(member.alerts.take(), outbox, at_once).await;
     // the last handles of the consumer go here; closing it leaves the group, which must not outlast the budget
     drop(member.committer);
     let closing = tokio::task::spawn_blocking(move || poll_thread.join());

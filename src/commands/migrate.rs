@@ -37,7 +37,7 @@ pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
                 config.pipelines.iter().map(|pipeline| (pipeline.kafka_topic.as_str(), pipeline.partitions)).collect();
             let alerts = &config.settings.alerts;
             if alerts.enabled {
-                topics.push((&alerts.kafka_topic, ALERT_PARTITIONS));
+                topics.push((alerts.kafka_topic.as_str(), ALERT_PARTITIONS));
             }
             let longest = config.settings.limits.max_record_bytes;
             create_topics(&base_config(&config.settings.kafka), &topics, args.replication, longest).await?;
