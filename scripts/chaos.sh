@@ -25,6 +25,6 @@ rm -f "$folder/result"
 status=0
 # What the test runner adds of its own would stand below the last line.
 cargo test --quiet --release --test engines -- --ignored --nocapture --exact chaos::chaos </dev/null |
-  sed -u '/^chaos: records=/d; /^running /d; /^test /d; /^$/N; /^\n$/D' || status=$?
+  sed -u '/^chaos: records=/d; /^running /d; /^test /d; /^\.$/d' || status=$?
 [ ! -f "$folder/result" ] || printf '%s\n' "$(cat "$folder/result")"
 exit "$status"

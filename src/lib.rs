@@ -1,6 +1,7 @@
 //! `tsur`: one live picture of everything people tell a region's authorities. Kafka in, exactly-once ClickHouse out.
 //! `docs/architecture.md` has the flow and the invariants; each module opens with its role, its owner and what always holds.
 
+pub mod against;
 pub mod alerts;
 pub mod app;
 pub mod audit;
@@ -16,6 +17,7 @@ pub mod model;
 pub mod partition;
 pub mod publish;
 pub mod rebuild;
+pub mod schema_registry;
 pub mod sink;
 pub mod telemetry;
 #[cfg(test)]

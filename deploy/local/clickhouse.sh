@@ -111,7 +111,7 @@ choose_ports() {
   PORT_A=$(url | sed 's/.*://')
   PORT_B=$(recorded "$ENV_FILE" TCP_PORT)
   # The ports of last time first: clients of an instance that was killed come back to it.
-  if [ "$1" = 1 ] && [ -n "$PORT_A" ] && [ -n "$PORT_B" ] && port_free "$PORT_A" && port_free "$PORT_B"; then return; fi
+  if [ "$1" = 1 ] && [ -n "$PORT_A" ] && [ -n "$PORT_B" ] && soon_free "$PORT_A" && soon_free "$PORT_B"; then return; fi
   pick_pair "${TSUR_CLICKHOUSE_HTTP_PORT:-28123}" "${TSUR_CLICKHOUSE_TCP_PORT:-29000}" 1
 }
 

@@ -139,7 +139,7 @@ start_locked() {
   PORT_B=$(recorded "$ENV_FILE" CONTROLLER_PORT)
   for try in 1 2 3; do
     # The ports of last time first: clients of an instance that was killed come back to it.
-    if [ "$try" -gt 1 ] || [ -z "$PORT_A" ] || [ -z "$PORT_B" ] || ! port_free "$PORT_A" || ! port_free "$PORT_B"; then
+    if [ "$try" -gt 1 ] || [ -z "$PORT_A" ] || [ -z "$PORT_B" ] || ! soon_free "$PORT_A" || ! soon_free "$PORT_B"; then
       pick_pair "$base" "$controller" 2
     fi
     configure

@@ -21,6 +21,9 @@ need() { command -v "$1" >/dev/null 2>&1 || die "$1 is missing: run scripts/setu
 # choose the same one; the loser fails to bind and `start` then tries the next pair.
 port_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
+# A server that was killed with much memory to give back still accepts connections while its last threads end.
+soon_free() { until_true 3 port_free "$1"; }
+
 # pick_pair FIRST SECOND STEP: the first pair (FIRST + k*STEP, SECOND + k*STEP) that is free, in PORT_A and PORT_B.
 pick_pair() {
   local k a b

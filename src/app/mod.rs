@@ -4,3 +4,8 @@ pub mod registry;
 pub mod rules;
 pub mod run;
 pub mod start;
+
+#[cfg(test)]
+mod requests_tests;
+#[cfg(test)]
+mod sources_tests;

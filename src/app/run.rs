@@ -36,10 +36,11 @@ use crate::model::windows::Retention;
 use crate::partition::clock::Clock;
 use crate::partition::flight::{Backoff, Stop};
 use crate::partition::fold::{BatchLimits, Fold};
-use crate::partition::ports::StreamId;
+use crate::partition::ports::{SchemaSource, StreamId};
 use crate::partition::recovery::{Consent, LogView};
 use crate::partition::status::PartitionStatus;
 use crate::partition::worker::{Assignment, Timing, Worker, WorkerEnd};
+use crate::schema_registry::SchemaRegistry;
 use crate::sink::clickhouse::ClickHouse;
 use crate::telemetry::metrics;
 
@@ -99,6 +100,7 @@ struct Member {
     committer: Committer,
     commands: Sender<Command>,
     slots: Arc<Semaphore>,
+    schemas: Option<Arc<dyn SchemaSource>>,
     registry: Arc<Registry>,
     /// Where alerts go; `None` when they are off.
     alerts: AlertsIn,
@@ -150,6 +152,7 @@ pub async fn run(
         .iter()
         .map(|pipeline| (pipeline.source.clone(), Arc::new(shared.of_source(&pipeline.source))))
         .collect();
+    let schemas = SchemaRegistry::connect(&config.settings.schema_registry);
     let slots = Arc::new(Semaphore::new(config.settings.batch.insert_slots));
     let mut member = Member {
         config,
@@ -160,6 +163,7 @@ pub async fn run(
         committer,
         commands,
         slots,
+        schemas: schemas.map(|schemas| Arc::new(schemas) as Arc<dyn SchemaSource>),
         registry,
         alerts,
         running: HashMap::new(),
@@ -330,7 +334,8 @@ impl Member {
             self.slots.clone(),
             stop_inbox,
             status,
-        );
+        )
+        .with_schemas(self.schemas.clone());
         self.registry.add(epoch, stream.clone(), status_copy);
         self.running.insert(epoch, Running { stop, stream });
         self.workers.spawn(async move { (epoch, worker.run().await) });

@@ -12,7 +12,7 @@ use crate::codec::{DecodeError, Value};
 
 /// Where a key of an object leads.
 #[derive(Clone, Copy, Debug)]
-struct Target {
+pub(super) struct Target {
     /// Slot of the value, if the column is wanted itself.
     slot: Option<usize>,
     /// Node of the nested object, if a column inside it is wanted.
@@ -21,11 +21,47 @@ struct Target {
 
 const NOWHERE: Target = Target { slot: None, node: None };
 
+impl Target {
+    /// Nobody wants the value.
+    pub(super) fn is_nowhere(self) -> bool {
+        self.slot.is_none() && self.node.is_none()
+    }
+
+    /// Where the keys inside the value lead, if one of them is wanted.
+    pub(super) fn node(self) -> Option<usize> {
+        self.node
+    }
+
+    pub(super) fn set<'a>(self, slots: &mut [Value<'a>], value: Value<'a>) {
+        if let Some(slot) = self.slot {
+            slots[slot] = value;
+        }
+    }
+}
+
 #[derive(Default)]
 struct Node {
     /// In the order of first use, so that the guess below usually hits.
     keys: Vec<(Box<str>, Target)>,
     by_name: HashMap<Box<str>, usize, foldhash::fast::RandomState>,
+}
+
+impl Node {
+    fn find(&self, key: &str, guess: &mut usize) -> Target {
+        if let Some((name, target)) = self.keys.get(*guess)
+            && &**name == key
+        {
+            *guess += 1;
+            return *target;
+        }
+        match self.by_name.get(key) {
+            Some(place) => {
+                *guess = place + 1;
+                self.keys[*place].1
+            }
+            None => NOWHERE,
+        }
+    }
 }
 
 /// The columns a pipeline wants, as a tree of object keys.
@@ -56,6 +92,16 @@ impl Columns {
     /// Number of slots.
     pub fn width(&self) -> usize {
         self.width
+    }
+
+    /// The whole record.
+    pub(super) fn root(&self) -> Target {
+        Target { slot: None, node: Some(0) }
+    }
+
+    /// Where a key inside a node leads. `guess` is the place after the last key found, see `Key`.
+    pub(super) fn find(&self, node: usize, key: &str, guess: &mut usize) -> Target {
+        self.nodes[node].find(key, guess)
     }
 
     fn entry(&mut self, node: usize, key: &str) -> usize {
@@ -191,19 +237,7 @@ impl Visitor<'_> for Key<'_, '_> {
     }
 
     fn visit_str<E>(self, key: &str) -> Result<Target, E> {
-        if let Some((name, target)) = self.node.keys.get(*self.guess)
-            && &**name == key
-        {
-            *self.guess += 1;
-            return Ok(*target);
-        }
-        match self.node.by_name.get(key) {
-            Some(place) => {
-                *self.guess = place + 1;
-                Ok(self.node.keys[*place].1)
-            }
-            None => Ok(NOWHERE),
-        }
+        Ok(self.node.find(key, self.guess))
     }
 }
 

@@ -55,13 +55,18 @@ impl Folder {
     }
 
     /// Names are part of it: renaming a pipeline changes what its rows say. Where the folder lies is not.
-    pub fn rules_version(&self) -> RulesVersion {
+    /// `schemas`: the texts of the schemas that the pipelines name.
+    pub fn rules_version<'s>(&self, schemas: impl Iterator<Item = &'s str>) -> RulesVersion {
         let mut hash = xxhash_rust::xxh3::Xxh3::new();
         for file in self.0.iter().filter(|file| file.folder != NO_RULES) {
             for part in [&file.folder, &file.stem, &file.text] {
                 hash.update(&(part.len() as u64).to_le_bytes());
                 hash.update(part.as_bytes());
             }
+        }
+        for text in schemas {
+            hash.update(&(text.len() as u64).to_le_bytes());
+            hash.update(text.as_bytes());
         }
         RulesVersion(hash.digest() as u32)
     }

@@ -3,6 +3,7 @@
 //! refused, a `Config` that exists is consistent, and the environment arrives as an argument, so a test needs no process.
 
 mod alerts_read;
+mod avro_read;
 pub mod errors;
 mod files;
 mod item;
@@ -63,7 +64,7 @@ impl Config {
 }
 
 /// Reads `dir/tsur.toml` and the pipelines folder it names. `env` is asked for `TSUR_KAFKA`, `TSUR_CLICKHOUSE_URL`,
-/// `TSUR_CLICKHOUSE_USER`, `TSUR_CLICKHOUSE_PASSWORD` and the variable of the identity key; an empty value counts as unset.
+/// `TSUR_CLICKHOUSE_USER`, `TSUR_CLICKHOUSE_PASSWORD`, the same of `TSUR_SCHEMA_REGISTRY` and the variable of the identity key; an empty value counts as unset.
 pub fn load(dir: &Path, env: Environment) -> Result<Config, ConfigErrors> {
     let errors = Errors::default();
     let path = dir.join(SETTINGS_FILE);
@@ -81,15 +82,20 @@ pub fn load(dir: &Path, env: Environment) -> Result<Config, ConfigErrors> {
         errors.add_whole(&name, "", "no pipeline here", "at least one NAME.toml, see pipelines/pos.toml");
     }
     check_together(&pipelines, &folder, &errors);
+    check_registry(&pipelines, &settings, &folder, &errors);
     let reference = read_reference(&folder, &pipelines_dir, &errors);
     let (calendars, policies) = rules_read::read(&folder, &pipelines, &reference, &errors);
     let ladder = alerts_read::read(&folder, &reference, &errors);
-    let rules = folder.rules_version();
+    let layouts = pipelines.iter().filter_map(|pipeline| pipeline.avro.as_ref());
+    let schemas = layouts.flat_map(|layout| layout.contract.iter().chain(&layout.writers));
+    let rules = folder.rules_version(schemas.map(|file| file.text.as_str()));
     errors.into_result()?;
     Ok(Config { settings, pipelines, reference, calendars, policies, ladder, rules, pipelines_dir })
 }
 
-/// Two pipelines must not read one Kafka topic, nor speak for one source: its cases would lie in two places.
+/// Two pipelines must not read one Kafka topic, nor speak for one source: a case of it would be in two partitions, each
+/// with half of its records and a state of its own, and both would write its row. A source that has an export and a feed of
+/// events is read by one of the two.
 fn check_together(pipelines: &[Pipeline], folder: &Folder, errors: &Errors) {
     for (index, pipeline) in pipelines.iter().enumerate() {
         let file = folder.inside("").nth(index).map_or("", |file| file.name.as_str());
@@ -100,8 +106,29 @@ fn check_together(pipelines: &[Pipeline], folder: &Folder, errors: &Errors) {
             }
             if !pipeline.source.is_empty() && pipeline.source == earlier.source {
                 let problem = format!("{} is the source of pipeline {} already", pipeline.source, earlier.name);
-                errors.add_whole(file, "source", problem, "a source of its own");
+                errors.add_whole(
+                    file,
+                    "source",
+                    problem,
+                    "a source of its own, or one of the two files: two streams of a source give its cases two owners",
+                );
             }
+        }
+    }
+}
+
+/// Records that name a schema by its number need the registry that numbered it.
+fn check_registry(pipelines: &[Pipeline], settings: &Settings, folder: &Folder, errors: &Errors) {
+    for (pipeline, file) in pipelines.iter().zip(folder.inside("")) {
+        let needs = pipeline.avro.as_ref().is_some_and(|layout| layout.framing == pipeline::Framing::Confluent);
+        if needs && settings.schema_registry.url.is_none() {
+            let problem = "needs a schema registry, and none is set";
+            errors.add_whole(
+                &file.name,
+                "avro.framing",
+                problem,
+                "schema_registry.url of tsur.toml, or TSUR_SCHEMA_REGISTRY",
+            );
         }
     }
 }

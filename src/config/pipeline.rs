@@ -17,6 +17,10 @@ pub struct Pipeline {
     /// Raised by hand when the Kafka topic was recreated.
     pub stream_epoch: u32,
     pub format: Format,
+    /// What a record is wrapped in.
+    pub payload: Payload,
+    /// How Avro records are read; `None` for JSON.
+    pub avro: Option<AvroLayout>,
     pub shape: Shape,
     /// In the order of the file.
     pub fields: Vec<FieldMapping>,
@@ -47,8 +51,13 @@ impl Pipeline {
         self.fields.iter().find(|mapping| mapping.field == field)
     }
 
+    /// A plain JSON object is a record of this pipeline, so `tsur publish` and `tsur generate` can send one.
+    pub fn takes_plain_json(&self) -> bool {
+        self.format == Format::Json && matches!(self.payload.compression, Compression::Auto | Compression::None)
+    }
+
     /// The columns whose first non-empty value is the Kafka key of a record: those of the case, so that all records of
-    /// a case meet in one partition.
+    /// a case meet in one partition. Of a joined number any part will do: it is the same in all records of the case.
     pub fn key_columns(&self) -> &[String] {
         match (&self.table, self.field(Field::CaseId)) {
             (Some(table), _) => std::slice::from_ref(&table.key),
@@ -62,6 +71,73 @@ impl Pipeline {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {
     Json,
+    Avro,
+}
+
+/// How Avro records say by which schema they were written, and by which they are read.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AvroLayout {
+    pub framing: Framing,
+    /// The schema that records are read by. Without one they are read by the schema they were written by.
+    pub contract: Option<SchemaFile>,
+    /// Schemas of writers, where no registry has them. The contract is always one of them.
+    pub writers: Vec<SchemaFile>,
+}
+
+/// A schema that was read with the configuration; part of the rules version.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SchemaFile {
+    pub path: String,
+    pub text: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Framing {
+    /// A zero byte and the number of the schema in a registry.
+    Confluent,
+    /// C3 01 and the CRC-64-AVRO fingerprint of a schema that is in a folder.
+    SingleObject,
+    /// Nothing: all records are of one schema.
+    Plain,
+}
+
+/// What lies around the items of a record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Payload {
+    pub items: Items,
+    /// A record with more of them is rejected; the count of a journal row has 16 bits.
+    pub max_items: usize,
+    pub compression: Compression,
+    /// Of JSON text. Windows-1251 also takes records that are UTF-8 already; it is never `Auto` here.
+    pub encoding: Encoding,
+}
+
+impl Default for Payload {
+    fn default() -> Payload {
+        Payload { items: Items::One, max_items: 10_000, compression: Compression::Auto, encoding: Encoding::Utf8 }
+    }
+}
+
+/// How records are compressed by the sender himself; what Kafka compresses is unpacked before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Compression {
+    /// Each record as its first bytes say.
+    Auto,
+    None,
+    Gzip,
+    Zstd,
+}
+
+/// How many items a record has. All items of a record are in its Kafka partition, so whoever sends several must see to it
+/// that the other records of these cases are in the same one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Items {
+    /// One object.
+    One,
+    /// An array of objects, or one object.
+    Array,
+    /// An object a line.
+    Lines,
 }
 
 /// How a source speaks.
@@ -95,7 +171,16 @@ pub struct FieldMapping {
     pub value: Option<String>,
     /// For times; others have the default.
     pub format: TimeFormat,
+    /// For `case_id`: the values of all columns with this between them are the number, instead of the first that is given.
+    pub join: Option<String>,
+    /// What becomes of a word of this field that its map does not have; otherwise what the file says for all.
+    pub unknown_words: Option<UnknownWord>,
+    /// For coordinates: so many digits after the point are kept.
+    pub decimals: u8,
 }
+
+/// Three digits of a degree are about a hundred metres.
+pub const USUAL_DECIMALS: u8 = 3;
 
 /// How a time is written. The formats without a zone are Moscow time, those without a time of day are Moscow days.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -9,7 +9,15 @@ use super::reader::{Document, Item, Table, did_you_mean, words};
 use super::reference::normalise_name;
 use crate::model::words::{Decision, EventKind, Field, Law, MessageKind, Priority, Reaction, Status};
 
-const FORMATS: &[(&str, Format)] = &[("json", Format::Json)];
+const FORMATS: &[(&str, Format)] = &[("json", Format::Json), ("avro", Format::Avro)];
+const ITEMS: &[(&str, Items)] = &[("one", Items::One), ("array", Items::Array), ("lines", Items::Lines)];
+const COMPRESSIONS: &[(&str, Compression)] = &[
+    ("auto", Compression::Auto),
+    ("none", Compression::None),
+    ("gzip", Compression::Gzip),
+    ("zstd", Compression::Zstd),
+];
+const TEXT_ENCODINGS: &[(&str, Encoding)] = &[("utf-8", Encoding::Utf8), ("windows-1251", Encoding::Windows1251)];
 const SHAPES: &[(&str, Shape)] = &[("event", Shape::Event), ("snapshot", Shape::Snapshot)];
 const UNKNOWN_WORDS: &[(&str, UnknownWord)] = &[("reject", UnknownWord::Reject), ("ignore", UnknownWord::Ignore)];
 const DELIMITERS: &[(&str, Delimiter)] =
@@ -41,6 +49,8 @@ pub fn read(file: &str, text: &str, errors: &Errors) -> Pipeline {
         }
         let shape =
             root.require("shape", "event | snapshot").and_then(|item| item.choice(SHAPES)).unwrap_or(Shape::Snapshot);
+        let format = root.choice("format", FORMATS).unwrap_or(Format::Json);
+        let mut payload = payload(root);
         let fields_table = root.table("fields");
         let fields = fields(&fields_table);
         let mapped = |field: Field| fields.iter().find(|mapping| mapping.field == field);
@@ -51,7 +61,9 @@ pub fn read(file: &str, text: &str, errors: &Errors) -> Pipeline {
             kafka_topic: kafka_topic(root),
             partitions: root.integer("partitions", 1..=1024).unwrap_or(8),
             stream_epoch: root.integer("stream_epoch", 1..=i64::from(u32::MAX)).unwrap_or(1),
-            format: root.choice("format", FORMATS).unwrap_or(Format::Json),
+            avro: super::avro_read::read(root, file, format, &mut payload),
+            format,
+            payload,
             shape,
             required: required(root, shape, &fields),
             empty: root.texts("empty"),
@@ -105,6 +117,20 @@ fn kafka_topic(root: &Table) -> String {
     topic
 }
 
+fn payload(root: &Table) -> Payload {
+    let default = Payload::default();
+    let payload = Payload {
+        items: root.choice("items", ITEMS).unwrap_or(default.items),
+        max_items: root.integer("max_items", 1..=i64::from(u16::MAX)).unwrap_or(default.max_items),
+        compression: root.choice("compression", COMPRESSIONS).unwrap_or(default.compression),
+        encoding: root.choice("encoding", TEXT_ENCODINGS).unwrap_or(default.encoding),
+    };
+    if payload.items == Items::One && root.item("max_items").is_some() && root.is_sound("items") {
+        root.refuse("max_items", "has no meaning for records of one item", "items = \"array\" or \"lines\" beside it");
+    }
+    payload
+}
+
 fn fields(table: &Table) -> Vec<FieldMapping> {
     let mut mappings = Vec::new();
     for (name, item) in table.entries() {
@@ -121,7 +147,15 @@ fn fields(table: &Table) -> Vec<FieldMapping> {
 }
 
 fn mapping(field: Field, item: &Item) -> Option<FieldMapping> {
-    let mut mapping = FieldMapping { field, columns: Vec::new(), value: None, format: TimeFormat::default() };
+    let mut mapping = FieldMapping {
+        field,
+        columns: Vec::new(),
+        value: None,
+        format: TimeFormat::default(),
+        join: None,
+        unknown_words: None,
+        decimals: USUAL_DECIMALS,
+    };
     if item.is_text() || item.is_list() {
         mapping.columns = columns(item);
         return Some(mapping);
@@ -140,6 +174,7 @@ fn mapping(field: Field, item: &Item) -> Option<FieldMapping> {
             "event_at, registered_at, planned_at, completed_at",
         );
     }
+    refinements(&table, &mut mapping);
     match (column, list, value) {
         (Some(item), None, None) | (None, Some(item), None) => mapping.columns = columns(&item),
         (None, None, Some(item)) => mapping.value = constant(field, &item),
@@ -149,6 +184,41 @@ fn mapping(field: Field, item: &Item) -> Option<FieldMapping> {
         }
     }
     Some(mapping)
+}
+
+/// What only some fields can have beside their columns.
+fn refinements(table: &Table, mapping: &mut FieldMapping) {
+    let field = mapping.field;
+    mapping.join = table.text("join");
+    if mapping.join.is_some() && field != Field::CaseId {
+        table.refuse("join", format!("{} is one value, not several", field.name()), "only in case_id");
+    }
+    mapping.unknown_words = table.choice("unknown_words", UNKNOWN_WORDS);
+    if mapping.unknown_words.is_some() && !has_words(field) {
+        table.refuse("unknown_words", format!("{} has no list of words", field.name()), WORD_FIELDS);
+    }
+    let decimals = table.integer("decimals", 0..=3);
+    if decimals.is_some() && !matches!(field, Field::Latitude | Field::Longitude) {
+        table.refuse("decimals", format!("{} is not a coordinate", field.name()), "latitude, longitude");
+    }
+    mapping.decimals = decimals.unwrap_or(USUAL_DECIMALS);
+}
+
+const WORD_FIELDS: &str = "status, law, decision, reaction, priority, kind, fast_track, source_overdue";
+
+/// Without its kind an event means nothing, so its words are not among these.
+fn has_words(field: Field) -> bool {
+    matches!(
+        field,
+        Field::Status
+            | Field::Law
+            | Field::Decision
+            | Field::Reaction
+            | Field::Priority
+            | Field::Kind
+            | Field::FastTrack
+            | Field::SourceOverdue
+    )
 }
 
 fn columns(item: &Item) -> Vec<String> {

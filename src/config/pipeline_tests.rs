@@ -117,3 +117,97 @@ fn a_column_that_a_field_reads_cannot_be_dropped() {
     let pos = load(POS).expect("sound");
     assert!(pos.table.expect("there").drop.iter().all(|column| column.starts_with("ФИО")));
 }
+
+#[test]
+fn a_record_of_several_items_says_how_they_are_wrapped() {
+    let payload = load(&format!("items = \"array\"\nmax_items = 500\n{SMALL}")).expect("sound").payload;
+    assert_eq!((payload.items, payload.max_items), (Items::Array, 500));
+    assert_eq!(load(SMALL).expect("sound").payload, Payload::default());
+    let found = mistakes(&format!("items = \"list\"\n{SMALL}"));
+    assert!(found[0].contains("items: \"list\" is not a word of this list"), "{found:#?}");
+    let found = mistakes(&format!("max_items = 70000\n{SMALL}"));
+    assert_eq!(found.len(), 2, "out of range, and without meaning: {found:#?}");
+}
+
+#[test]
+fn compression_and_encoding_are_words_of_a_list() {
+    let text = format!("compression = \"zstd\"\nencoding = \"windows-1251\"\n{SMALL}");
+    let payload = load(&text).expect("sound").payload;
+    assert_eq!((payload.compression, payload.encoding), (Compression::Zstd, Encoding::Windows1251));
+    let found = mistakes(&format!("compression = \"lz4\"\nencoding = \"koi8-r\"\n{SMALL}"));
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[0].starts_with("pipelines/s.toml:1: compression") && found[1].contains(":2: encoding"), "{found:#?}");
+}
+
+#[test]
+fn an_avro_pipeline_reads_its_schemas_and_says_what_its_framing_needs() {
+    let avro = |table: &str| format!("format = \"avro\"\n{SMALL}[avro]\n{table}");
+    let schema = "contract = \"../schemas/avro/pos.avsc\"\n";
+    let plain = load(&avro(&format!("framing = \"plain\"\n{schema}"))).expect("sound");
+    let layout = plain.avro.expect("there");
+    assert!(layout.contract.expect("read").text.contains("Номер"));
+    assert_eq!(plain.payload.compression, Compression::None, "a bare record may begin with any byte");
+    for (table, key) in [
+        ("", "avro.framing: is missing"),
+        ("framing = \"plain\"\n", "avro.writer_schema: is missing"),
+        ("framing = \"single_object\"\n", "avro.writer_schemas: is missing"),
+        (
+            "framing = \"confluent\"\nwriter_schema = \"../schemas/avro/pos.avsc\"\n",
+            "avro.writer_schema: has no meaning",
+        ),
+        (
+            "framing = \"confluent\"\ncontract = \"nowhere.avsc\"\n",
+            "avro.contract: pipelines/nowhere.avsc cannot be read",
+        ),
+        ("framing = \"confluent\"\ncontract = \"pos.toml\"\n", "avro.contract: pipelines/pos.toml: not an Avro schema"),
+    ] {
+        let found = mistakes(&avro(table));
+        assert!(found.len() == 1 && found[0].contains(key), "{found:#?}");
+    }
+    let found = mistakes(&avro(&format!("framing = \"plain\"\n{schema}")).replace("format = \"avro\"\n", ""));
+    assert!(found.len() == 1 && found[0].contains("avro: has no meaning for JSON"), "{found:#?}");
+    let wrapped = format!("items = \"lines\"\nencoding = \"windows-1251\"\n{}", avro("framing = \"confluent\"\n"));
+    assert_eq!(mistakes(&wrapped).len(), 2);
+}
+
+#[test]
+fn the_fields_of_each_contract_are_the_columns_of_its_pipeline() {
+    for (text, contract) in [
+        (POS, include_str!("../../schemas/avro/pos.avsc")),
+        (INCIDENT, include_str!("../../schemas/avro/incident.avsc")),
+    ] {
+        let pipeline = load(text).expect("sound");
+        let mut wanted: Vec<&str> =
+            pipeline.fields.iter().flat_map(|mapping| &mapping.columns).map(String::as_str).collect();
+        let mut given = crate::codec::avro_schema::parse(contract).expect("sound").columns();
+        wanted.sort_unstable();
+        wanted.dedup();
+        given.sort_unstable();
+        assert_eq!(given, wanted);
+    }
+}
+
+#[test]
+fn refinements_stand_only_where_they_mean_something() {
+    let fields = "topic = { column = \"t\", join = \"/\" }\ntext = { column = \"x\", unknown_words = \"ignore\" }\n\
+                  rating = { column = \"r\", decimals = 2 }\nlatitude = { column = \"lat\", decimals = 9 }\n";
+    let found = mistakes(&format!("{SMALL}{fields}"));
+    assert_eq!(found.len(), 4, "{found:#?}");
+    for (message, start) in found.iter().zip([
+        "6: fields.topic.join",
+        "7: fields.text.unknown_words",
+        "8: fields.rating.decimals",
+        "9: fields.latitude.decimals",
+    ]) {
+        assert!(message.starts_with(&format!("pipelines/s.toml:{start}: ")), "{message}");
+    }
+}
+
+#[test]
+fn any_part_of_a_joined_number_can_be_the_kafka_key() {
+    let joined = SMALL.replace("\"id\"", "{ columns = [\"number\", \"question\"], join = \"/\" }");
+    let pipeline = load(&format!("{joined}[table]\nkey = \"number\"\n")).expect("sound");
+    assert_eq!(pipeline.key_columns(), ["number"]);
+    assert_eq!(pipeline.field(Field::CaseId).expect("mapped").join.as_deref(), Some("/"));
+    assert_eq!(mistakes(&format!("{joined}[table]\nkey = \"date\"\n")).len(), 1);
+}

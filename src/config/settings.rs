@@ -40,6 +40,7 @@ impl fmt::Debug for Secret {
 pub struct Settings {
     pub kafka: Kafka,
     pub clickhouse: ClickHouse,
+    pub schema_registry: SchemaRegistry,
     pub batch: Batch,
     pub budget: Budget,
     pub http: Http,
@@ -86,6 +87,19 @@ pub struct ClickHouse {
     pub request_timeout: Duration,
     /// Pause before the second attempt; doubles up to eight seconds. A server that is away is waited for.
     pub first_backoff: Duration,
+}
+
+/// Where the schemas of Avro records with a schema number are. One that is away is waited for.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SchemaRegistry {
+    /// Environment: `TSUR_SCHEMA_REGISTRY`. `None`: no pipeline needs one.
+    pub url: Option<String>,
+    /// Environment: `TSUR_SCHEMA_REGISTRY_USER`.
+    pub user: Option<String>,
+    /// Environment: `TSUR_SCHEMA_REGISTRY_PASSWORD`, the preferred place.
+    pub password: Secret,
+    pub connect_timeout: Duration,
+    pub request_timeout: Duration,
 }
 
 /// A batch is sealed by whichever comes first.
@@ -192,6 +206,7 @@ impl Default for Settings {
         Settings {
             kafka: Kafka::default(),
             clickhouse: ClickHouse::default(),
+            schema_registry: SchemaRegistry::default(),
             batch: Batch::default(),
             budget: Budget::default(),
             http: Http::default(),
@@ -228,6 +243,18 @@ impl Default for ClickHouse {
             connect_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(65),
             first_backoff: Duration::from_millis(500),
+        }
+    }
+}
+
+impl Default for SchemaRegistry {
+    fn default() -> SchemaRegistry {
+        SchemaRegistry {
+            url: None,
+            user: None,
+            password: Secret::default(),
+            connect_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(15),
         }
     }
 }

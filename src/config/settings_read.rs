@@ -61,6 +61,7 @@ pub fn read(file: &str, text: &str, folder: &Path, env: Environment, errors: &Er
         let settings = Settings {
             kafka: kafka(&tables.kafka, &env, errors),
             clickhouse: clickhouse(&tables.clickhouse, &env, errors),
+            schema_registry: schema_registry(&root.table("schema_registry"), &env, errors),
             batch: batch(&tables.batch),
             budget: budget(&tables.budget),
             http: http(&root.table("http")),
@@ -180,6 +181,30 @@ fn clickhouse(table: &Table, env: Environment, errors: &Errors) -> ClickHouse {
         connect_timeout: table.duration("connect_timeout", millis(100..=60_000)).unwrap_or(default.connect_timeout),
         request_timeout: table.duration("request_timeout", seconds(1..=600)).unwrap_or(default.request_timeout),
         first_backoff: table.duration("first_backoff", millis(10..=30_000)).unwrap_or(default.first_backoff),
+    }
+}
+
+fn schema_registry(table: &Table, env: Environment, errors: &Errors) -> SchemaRegistry {
+    const VARIABLE: &str = "TSUR_SCHEMA_REGISTRY";
+    let default = SchemaRegistry::default();
+    let problem = "is not an address of a schema registry";
+    let written = table.text("url").inspect(|url| {
+        if !is_url(url) {
+            table.refuse("url", problem, URL);
+        }
+    });
+    let given = env(VARIABLE).inspect(|url| {
+        if !is_url(url) {
+            errors.add_whole(ENVIRONMENT, VARIABLE, problem, URL);
+        }
+    });
+    let (user, password) = (table.text("user"), table.text("password").map(Secret::new));
+    SchemaRegistry {
+        url: given.or(written).map(|url| url.trim_end_matches('/').to_owned()),
+        user: env("TSUR_SCHEMA_REGISTRY_USER").or(user),
+        password: env("TSUR_SCHEMA_REGISTRY_PASSWORD").map(Secret::new).or(password).unwrap_or_default(),
+        connect_timeout: table.duration("connect_timeout", millis(100..=60_000)).unwrap_or(default.connect_timeout),
+        request_timeout: table.duration("request_timeout", seconds(1..=120)).unwrap_or(default.request_timeout),
     }
 }
 

@@ -27,7 +27,8 @@ fn the_defaults_are_these() {
         "Settings { kafka: Kafka { brokers: \"127.0.0.1:9092\", group_id: \"tsur\", instance_id: None, session_timeout: 45s, \
          max_poll_interval: 300s, properties: {} }, clickhouse: ClickHouse { url: \"http://127.0.0.1:8123\", \
          database: \"tsur\", user: \"default\", password: (unset), connect_timeout: 5s, request_timeout: 65s, \
-         first_backoff: 500ms }, batch: Batch { max_rows: 50000, max_bytes: 16777216, max_age: 500ms, \
+         first_backoff: 500ms }, schema_registry: SchemaRegistry { url: None, user: None, password: (unset), \
+         connect_timeout: 5s, request_timeout: 15s }, batch: Batch { max_rows: 50000, max_bytes: 16777216, max_age: 500ms, \
          idle_age: 1s, insert_slots: 4 }, budget: Budget { records: 200000, bytes: 268435456, reopen_ratio: 0.5 }, \
          http: Http { listen: 127.0.0.1:9464 }, shutdown: Shutdown { budget: 20s }, \
          identity: Identity { key_env: \"TSUR_IDENTITY_KEY\", \

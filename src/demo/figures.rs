@@ -161,6 +161,9 @@ fn source_name(code: &str) -> String {
     match code {
         "pos" => "ПОС".to_owned(),
         "incident" => "Инциденты".to_owned(),
+        "sed" => "СЭД".to_owned(),
+        "s112" => "Система-112".to_owned(),
+        "portal" => "Портал".to_owned(),
         other => other.to_owned(),
     }
 }

@@ -18,7 +18,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::broker::PARTITIONS;
 use crate::app::registry::Registry;
-use crate::generate::{SimulatedRecord, Simulation, SourceKind};
+use crate::generate::{SimulatedRecord, Simulation};
 
 /// How far a partition may be in front of its reader.
 const AHEAD_RECORDS: usize = 3_000;
@@ -164,10 +164,7 @@ impl Publisher {
     }
 
     fn lane_of(&self, record: &SimulatedRecord) -> usize {
-        let topic = match record.source {
-            SourceKind::Pos => 0,
-            SourceKind::Incident => 1,
-        };
+        let topic = record.source as usize; // the demo has no channels, so this is one of its two topics
         topic * PARTITIONS as usize + (xxh3_64(record.key.as_bytes()) % u64::from(PARTITIONS)) as usize
     }
 

@@ -3,6 +3,7 @@
 
 use super::SourceKind;
 use super::case::Case;
+use super::channels;
 use super::config::SimulationConfig;
 use super::dice::{Dice, Weighted};
 use super::opening::draw_case;
@@ -24,10 +25,28 @@ fn margin(records: u64) -> f64 {
 pub(super) struct Calibration {
     /// Cases a second at intensity 1 in a month without seasons.
     pub(super) cases_per_second: f64,
-    /// Share of ПОС among the cases.
+    /// Share of ПОС among the cases that are of no channel.
     pub(super) pos_cases: f64,
+    /// Share of each channel among all cases; none without channels.
+    pub(super) channel_cases: Option<[(SourceKind, f64); 3]>,
     /// Records of a case that is lived to its end.
     pub(super) steps_per_case: f64,
+}
+
+impl Calibration {
+    /// Whose the next case is. Without channels no dice are thrown for them, so such runs stay as they are.
+    pub(super) fn draw_source(&self, dice: &mut Dice) -> SourceKind {
+        if let Some(channels) = self.channel_cases {
+            let mut rest = dice.unit();
+            for (source, share) in channels {
+                if rest < share {
+                    return source;
+                }
+                rest -= share;
+            }
+        }
+        if dice.chance(self.pos_cases) { SourceKind::Pos } else { SourceKind::Incident }
+    }
 }
 
 /// Steps of a mean case: those before the end of the span, and all.
@@ -44,14 +63,29 @@ pub(super) fn calibrate(config: &SimulationConfig, end: Time, world: &World) -> 
     let share = config.pos_share.clamp(0.0, 1.0);
     let pos_cases = share * incident.in_span / (share * incident.in_span + (1.0 - share) * pos.in_span);
     let mix = |pos: f64, incident: f64| pos_cases * pos + (1.0 - pos_cases) * incident;
+    let (mut in_span, mut whole) = (mix(pos.in_span, incident.in_span), mix(pos.whole, incident.whole));
+    let mut cases_per_week = CASES_PER_WEEK;
+    let mut channel_cases = None;
+    if config.channels {
+        let to_one = channels::to_one_other(CASES_PER_WEEK);
+        let all = 1.0 + to_one.iter().map(|(_, cases)| cases).sum::<f64>();
+        (in_span, whole) = (in_span / all, whole / all);
+        for (source, cases) in to_one {
+            let life = mean_life(source, config.start, end, &hours, world, &mut dice);
+            in_span += cases / all * life.in_span;
+            whole += cases / all * life.whole;
+        }
+        cases_per_week *= all;
+        channel_cases = Some(to_one.map(|(source, cases)| (source, cases / all)));
+    }
     let cases_per_second = match config.records {
         Some(records) => {
             let sound = records as f64 * (1.0 - config.duplicates - config.broken).max(0.05);
-            sound / mix(pos.in_span, incident.in_span) * margin(records) / (hours.total() * 3600.0)
+            sound / in_span * margin(records) / (hours.total() * 3600.0)
         }
-        None => CASES_PER_WEEK / WEEK_SECONDS * config.volume.max(1e-6),
+        None => cases_per_week / WEEK_SECONDS * config.volume.max(1e-6),
     };
-    Calibration { cases_per_second, pos_cases, steps_per_case: mix(pos.whole, incident.whole) }
+    Calibration { cases_per_second, pos_cases, channel_cases, steps_per_case: whole }
 }
 
 /// The inflow of every hour of the span, relative to intensity 1 in a steady month.

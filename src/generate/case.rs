@@ -3,6 +3,7 @@
 //! case first and is written afterwards, so a record always shows the case as it stood right after the step.
 
 use super::SourceKind;
+use super::channels;
 use super::dice::{Dice, scatter};
 use super::ledger::{Effect, Fact, Standing};
 use super::rhythm::{into_office, moscow_day};
@@ -10,7 +11,7 @@ use super::world::World;
 use crate::model::time::Time;
 use crate::model::words::Status;
 
-/// A step of a case; the first group belongs to incidents, the second to ПОС.
+/// A step of a case; the first group belongs to incidents, the second to ПОС. The channels take theirs from both.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Step {
     Found,
@@ -35,6 +36,9 @@ pub(super) enum Step {
     Answer,
     Rating,
     Reopening,
+
+    /// A service of 112 is on the spot.
+    Arrived,
 }
 
 /// The kinds of decision of a ПОС answer.
@@ -102,15 +106,15 @@ pub(super) struct Case {
 /// Ordinary and fast-track terms of ПОС in days.
 const TERM: u32 = 30;
 const FAST_TERM: u32 = 10;
-const MINUTE: f64 = 60.0;
-const HOUR: f64 = 3600.0;
-const DAY: f64 = 86_400.0;
+pub(super) const MINUTE: f64 = 60.0;
+pub(super) const HOUR: f64 = 3600.0;
+pub(super) const DAY: f64 = 86_400.0;
 
 impl Case {
     pub(super) fn first_step(source: SourceKind) -> Step {
         match source {
-            SourceKind::Pos => Step::OnModeration,
-            SourceKind::Incident => Step::Found,
+            SourceKind::Pos | SourceKind::Sed => Step::OnModeration,
+            SourceKind::Incident | SourceKind::S112 | SourceKind::Portal => Step::Found,
         }
     }
 
@@ -189,6 +193,9 @@ impl Case {
                     88..=94 => Decision::NotSolved,
                     _ => Decision::Deferred,
                 };
+                if self.source == SourceKind::Sed && self.decision == Decision::Deferred {
+                    self.decision = Decision::Explained; // ССТУ knows no deferral
+                }
                 match self.decision {
                     Decision::Deferred => (Fact::Deferred, Some(Status::Deferred)),
                     _ => (Fact::Answered, Some(Status::Answered)),
@@ -206,7 +213,9 @@ impl Case {
                 self.planned_day = moscow_day(at) + TERM;
                 (Fact::Reopened, Some(Status::Coordination))
             }
+            Step::Arrived => (Fact::Taken, Some(Status::InWork)),
         };
+        let status = status.map(|usual| channels::status(self.source, step, usual));
         Effect { fact, status, at }
     }
 
@@ -221,6 +230,10 @@ impl Case {
             }
             Some((step, at))
         };
+        if let Some(plan) = channels::next(self, dice) {
+            let (step, at) = plan.and_then(|plan| after(plan.step, plan.median, plan.sigma, plan.office, dice))?;
+            return Some((step, at.max(self.touched.plus_seconds(2))));
+        }
         let duty = Some((0.9, true));
         let office = Some((0.15, false));
         match self.step {
@@ -267,7 +280,7 @@ impl Case {
                 after(Step::Reopening, 1.2 * DAY, 0.5, office, dice)
             }
             Step::Reopening => after(Step::Assigned, 10.0 * HOUR, 0.7, office, dice),
-            Step::Answer | Step::Rating | Step::Declined => None,
+            Step::Answer | Step::Rating | Step::Declined | Step::Arrived => None,
         }
         .map(|(step, at)| (step, at.max(self.touched.plus_seconds(2))))
     }

@@ -14,8 +14,10 @@ pub struct SimulationConfig {
     pub start: Time,
     /// No case makes a step at or after this moment, unless `records` are not yet reached, or the simulation is live.
     pub end: Time,
-    /// Share of ПОС among the records; the rest are incidents.
+    /// Share of ПОС among the records of ПОС and of social networks.
     pub pos_share: f64,
+    /// Beside these two publish СЭД, Система-112 and the portal, as many cases of each as life has to the others.
+    pub channels: bool,
     /// Share of records that are byte-identical re-deliveries of an earlier record of the same case.
     pub duplicates: f64,
     /// Share of records that cannot be used.
@@ -49,6 +51,7 @@ impl SimulationConfig {
             start,
             end,
             pos_share: 0.35,
+            channels: false,
             duplicates: 0.03,
             broken: 0.005,
             late: 0.02,

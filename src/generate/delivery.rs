@@ -5,7 +5,7 @@ use super::case::{Case, Step};
 use super::faults::{BrokenKind, damage};
 use super::ledger::Effect;
 use super::simulation::Simulation;
-use super::{Fate, SimulatedRecord, SourceKind, incident, pos};
+use super::{Fate, SimulatedRecord, SourceKind, channel_records, incident, pos};
 use crate::model::time::Time;
 
 /// Two events farther apart than this are not swapped: the first would be late, not merely out of order.
@@ -36,7 +36,7 @@ impl Simulation {
     pub(super) fn is_swapped(&mut self, source: SourceKind, at: Time, next: Option<(Step, Time)>) -> bool {
         let Some((_, following)) = next else { return false };
         let near = self.paced.is_some() || following.seconds_since(at) <= SWAP_GAP_SECONDS;
-        if source != SourceKind::Incident || !near || !self.within(following) {
+        if source.is_snapshot() || !near || !self.within(following) {
             return false;
         }
         self.swappable += 1;
@@ -52,7 +52,7 @@ impl Simulation {
     /// Some re-deliveries come right after the record, some after minutes, some after days and later records of the case.
     pub(super) fn duplicate_delay(&mut self, source: SourceKind) -> i64 {
         let at_once = self.dice.chance(0.4);
-        if at_once || (source == SourceKind::Pos && !self.config.stale_snapshots) {
+        if at_once || (source.is_snapshot() && !self.config.stale_snapshots) {
             return 1 + self.dice.below(900) as i64;
         }
         // Evenly over the orders of magnitude from five seconds to two days.
@@ -64,16 +64,17 @@ impl Simulation {
         let case = &self.cases[slot as usize];
         out.key.clear();
         push_key(&mut out.key, case);
+        let mut desk = incident::Desk {
+            book: &mut self.book,
+            spare: &mut self.spare,
+            dice: &mut self.dice,
+            identifiers_share: self.config.identifiers,
+        };
         match case.source {
-            SourceKind::Pos => pos::write(case, &self.world, broken, &mut out.payload, &mut self.spare),
-            SourceKind::Incident => {
-                let mut desk = incident::Desk {
-                    book: &mut self.book,
-                    spare: &mut self.spare,
-                    dice: &mut self.dice,
-                    identifiers_share: self.config.identifiers,
-                };
-                incident::write(case, &self.world, broken, &mut out.payload, &mut desk);
+            SourceKind::Pos => pos::write(case, &self.world, broken, &mut out.payload, desk.spare),
+            SourceKind::Incident => incident::write(case, &self.world, broken, &mut out.payload, &mut desk),
+            SourceKind::Sed | SourceKind::S112 | SourceKind::Portal => {
+                channel_records::write(case, &self.world, broken, &mut out.payload, &mut desk);
             }
         }
         out.source = case.source;
@@ -130,5 +131,14 @@ pub(super) fn push_key(out: &mut String, case: &Case) {
     match case.source {
         SourceKind::Pos => pos::push_number(out, case),
         SourceKind::Incident => incident::push_id(out, case.serial, incident::year_of(case.registered)),
+        SourceKind::Sed | SourceKind::S112 | SourceKind::Portal => channel_records::push_key(out, case),
+    }
+}
+
+/// The number of the case, which is its Kafka key nearly everywhere.
+pub(super) fn push_case_id(out: &mut String, case: &Case) {
+    match case.source {
+        SourceKind::Sed => channel_records::push_id(out, case),
+        _ => push_key(out, case),
     }
 }

@@ -48,7 +48,7 @@ fn event_name(step: Step) -> &'static str {
 }
 
 /// `2026-01-06T12:34:56+03:00`
-fn push_moment(out: &mut String, at: Time) {
+pub(super) fn push_moment(out: &mut String, at: Time) {
     let date = civil(moscow_day(at));
     let second = u64::from(second_of_day(at));
     push_digits(out, u64::from(date.year().unsigned_abs()), 4);
@@ -131,7 +131,7 @@ pub(super) fn write(case: &Case, world: &World, broken: Option<BrokenKind>, out:
 }
 
 /// The full name, the short one or an alias: people at the desk type what they are used to.
-fn body_name<'a>(case: &Case, world: &'a World) -> &'a str {
+pub(super) fn body_name<'a>(case: &Case, world: &'a World) -> &'a str {
     let body = &world.region.bodies[usize::from(case.holder)];
     match case.trait_of(22 + u64::from(case.transfers), 4) {
         0 | 1 => &body.short,
@@ -139,7 +139,7 @@ fn body_name<'a>(case: &Case, world: &'a World) -> &'a str {
     }
 }
 
-fn subject<'a>(case: &Case, world: &'a World) -> Subject<'a> {
+pub(super) fn subject<'a>(case: &Case, world: &'a World) -> Subject<'a> {
     let topic = usize::from(case.topic);
     let place = &world.places[usize::from(case.territory)];
     let territory = &world.region.territories[usize::from(case.territory)];

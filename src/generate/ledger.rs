@@ -19,6 +19,12 @@ pub struct Ledger {
     pub bytes: u64,
     pub pos: SourceLedger,
     pub incident: SourceLedger,
+    #[serde(default)]
+    pub sed: SourceLedger,
+    #[serde(default)]
+    pub s112: SourceLedger,
+    #[serde(default)]
+    pub portal: SourceLedger,
     /// One line a case, in the order of opening; empty unless `SimulationConfig::keep_cases`.
     #[serde(skip)]
     pub cases: Vec<CaseOutcome>,
@@ -70,7 +76,7 @@ pub struct Facts {
 pub struct CaseOutcome {
     pub source: SourceKind,
     pub case_id: String,
-    /// Unix seconds of the event that opened it.
+    /// Unix seconds of its registration; zero when no sound record that says it was published.
     pub registered_at: u32,
     /// Canonical status name; empty when no sound record of the case was published.
     pub status: String,
@@ -192,6 +198,9 @@ impl Ledger {
         match source {
             SourceKind::Pos => &self.pos,
             SourceKind::Incident => &self.incident,
+            SourceKind::Sed => &self.sed,
+            SourceKind::S112 => &self.s112,
+            SourceKind::Portal => &self.portal,
         }
     }
 
@@ -199,6 +208,9 @@ impl Ledger {
         match source {
             SourceKind::Pos => &mut self.pos,
             SourceKind::Incident => &mut self.incident,
+            SourceKind::Sed => &mut self.sed,
+            SourceKind::S112 => &mut self.s112,
+            SourceKind::Portal => &mut self.portal,
         }
     }
 
@@ -233,6 +245,7 @@ impl Ledger {
         }
         if let Some(outcome) = line.and_then(|line| self.cases.get_mut(line)) {
             match effect.fact {
+                Fact::Registered if outcome.registered_at == 0 => outcome.registered_at = effect.at.seconds(),
                 Fact::Answered => outcome.answered_at = outcome.answered_at.max(effect.at.seconds()),
                 Fact::Rated(rating) => outcome.rating = rating,
                 Fact::Reopened => outcome.rating = 0,

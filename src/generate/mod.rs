@@ -1,5 +1,5 @@
-//! A seeded simulation of a region: the records that ПОС and «Инцидент Менеджмент» would publish, with the rhythm, the texts, the
-//! case lives and the faults of real life, and a ledger of what was sent.
+//! A seeded simulation of a region: the records that ПОС and «Инцидент Менеджмент» would publish, and on request СЭД, Система-112 and
+//! the portal (the channels), with the rhythm, the texts, the case lives and the faults of real life, and a ledger of what was sent.
 //! Owner: `tsur generate`, the demo and the benchmarks; nothing of the pipeline depends on it. Invariants: pure (no IO, no wall
 //! clock), every random choice comes from the seed, and the same seed and configuration give the same bytes.
 //!
@@ -9,6 +9,8 @@
 mod agenda;
 mod calibration;
 mod case;
+mod channel_records;
+mod channels;
 mod config;
 mod delivery;
 mod dice;
@@ -49,14 +51,37 @@ pub enum SourceKind {
     /// «Инцидент Менеджмент»: a record is an event.
     #[default]
     Incident,
+    /// СЭД: a record is a snapshot of a question.
+    Sed,
+    /// Система-112: a record is an event of a card.
+    S112,
+    /// The regional portal: a record is an event.
+    Portal,
 }
 
 impl SourceKind {
+    /// Every source; the channels come last.
+    pub const ALL: [SourceKind; 5] =
+        [SourceKind::Pos, SourceKind::Incident, SourceKind::Sed, SourceKind::S112, SourceKind::Portal];
+
+    /// The sources that a simulation publishes.
+    pub fn published(channels: bool) -> &'static [SourceKind] {
+        if channels { &SourceKind::ALL } else { &SourceKind::ALL[..2] }
+    }
+
+    /// Is a record the whole case as it stands, so that records of a case must not overtake each other.
+    pub(crate) fn is_snapshot(self) -> bool {
+        matches!(self, SourceKind::Pos | SourceKind::Sed)
+    }
+
     /// The source's code in configuration files and tables.
     pub fn code(self) -> &'static str {
         match self {
             SourceKind::Pos => "pos",
             SourceKind::Incident => "incident",
+            SourceKind::Sed => "sed",
+            SourceKind::S112 => "s112",
+            SourceKind::Portal => "portal",
         }
     }
 }

@@ -3,7 +3,7 @@
 //! written at its opening.
 
 use super::case::{Case, Decision, Mood};
-use super::delivery::push_key;
+use super::delivery::push_case_id;
 use super::dice::Dice;
 use super::ledger::CaseOutcome;
 use super::rhythm::{intensity, month};
@@ -140,7 +140,7 @@ impl Simulation {
         out: &mut SimulatedRecord,
     ) -> bool {
         let dice = &mut self.dice;
-        let source = if dice.chance(self.calibration.pos_cases) { SourceKind::Pos } else { SourceKind::Incident };
+        let source = self.calibration.draw_source(dice);
         let mut case = draw_case(source, at, self.next_serial, &self.world, dice);
         self.next_serial += 1;
         if dice.chance(0.22) {
@@ -170,11 +170,12 @@ impl Simulation {
         }
         if self.config.keep_cases {
             let mut case_id = String::new();
-            push_key(&mut case_id, &case);
+            push_case_id(&mut case_id, &case);
             self.ledger.cases.push(CaseOutcome {
                 source,
                 case_id,
-                registered_at: at.seconds(),
+                // an incident is known to be registered only when its first event comes; each row of an export says it
+                registered_at: if source.is_snapshot() { at.seconds() } else { 0 },
                 status: String::new(),
                 overtaken: false,
                 answered_at: 0,

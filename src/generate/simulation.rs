@@ -16,7 +16,7 @@ use super::opening::Accident;
 use super::region::{Region, RegionError};
 use super::texts::TextBook;
 use super::world::World;
-use super::{Fate, SimulatedRecord, SourceKind};
+use super::{Fate, SimulatedRecord};
 use crate::model::time::Time;
 
 const LATE_FROM_MILLIS: i64 = 3_600_000;
@@ -225,7 +225,7 @@ impl Simulation {
             let due = millis + self.late_delay();
             let parcel = self.pack(out, Fate::Late, Some((slot, effect)));
             self.agenda.plan(due, Item::Parcel(parcel));
-            if source == SourceKind::Pos {
+            if source.is_snapshot() {
                 self.cases[slot as usize].not_before = due + 1;
             }
             self.plan_next(slot, next);

@@ -144,7 +144,7 @@ fn the_ledgers_final_states_follow_from_the_records() {
         let text = |name: &str| row.get(name).and_then(|value| value.as_str()).unwrap_or("");
         let (moment, word) = match record.source {
             SourceKind::Pos => (String::new(), canonical_pos(text("Статус"), text("Тип решения"))),
-            SourceKind::Incident => (text("at").to_owned(), canonical_incident(text("event"))),
+            _ => (text("at").to_owned(), canonical_incident(text("event"))),
         };
         answered += u64::from(text("event") == "answered");
         rated += u64::from(record.source == SourceKind::Pos && text("Оценка ответа заявителем") != "-");
@@ -353,4 +353,23 @@ fn a_paced_stream_has_the_event_time_it_is_told() {
     assert!(faults(|source| source.duplicates) > 800, "{}", faults(|source| source.duplicates));
     assert!((700..1_500).contains(&faults(|source| source.late)), "{}", faults(|source| source.late));
     assert!((1_200..2_400).contains(&faults(|source| source.out_of_order)), "{}", faults(|source| source.out_of_order));
+}
+
+#[test]
+fn channels_have_the_volumes_of_life_and_take_nothing_from_the_other_sources() {
+    let (records, ledger) = run(SimulationConfig { channels: true, ..month(5, None) });
+    let weeks = 31.0 / 7.0;
+    let per_week = |source: SourceKind| ledger.of(source).cases as f64 / weeks;
+    let month_of_snow = per_week(SourceKind::Pos) + per_week(SourceKind::Incident);
+    assert!((1_500.0..4_500.0).contains(&month_of_snow), "{month_of_snow}");
+    // 19 of a hundred calls of 4,000 a day, and the season of January like everybody
+    let cards = per_week(SourceKind::S112) / month_of_snow;
+    assert!((2.5..3.2).contains(&cards), "{cards} cards to one case of the others");
+    for source in SourceKind::ALL {
+        let share = ledger.of(source);
+        assert_eq!(records.iter().filter(|record| record.source == source).count() as u64, share.records);
+        assert!(share.cases > 500 && share.duplicates > 0 && share.broken.total() > 0, "{source:?}: {share:?}");
+    }
+    let (_, without) = run(month(5, Some(2_000)));
+    assert_eq!((without.sed.records, without.s112.records, without.portal.records), (0, 0, 0));
 }

@@ -2,29 +2,27 @@
 //! Owner: the partition worker, one each (it remembers spellings). Invariants: a record is either mapped whole or
 //! rejected with the first column that is wrong; raw text leaves here masked only; nothing depends on the wall clock.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::codec::avro::{AvroDecoder, SchemaId};
+use crate::codec::payload::Wrapping;
 use crate::codec::{DecodeError, Value, json};
-use crate::config::pipeline::{self, Pipeline, TimeFormat, UnknownWord};
+use crate::config::pipeline::Pipeline;
 use crate::enrich::identity::IdentityKey;
 use crate::enrich::mask::{MaskCounts, mask_into};
 use crate::mapping::dictionaries::{Dictionaries, Lookup};
-use crate::mapping::times::read_time;
-use crate::mapping::words::{WordMap, as_text};
+use crate::mapping::plan::Plan;
 use crate::model::facts::{Facts, Shape};
 use crate::model::ids::CaseKey;
 use crate::model::time::Time;
-use crate::model::words::{Decision, EventKind, Field, Law, MessageKind, Priority, Reaction, Status};
+use crate::model::words::Field;
 
 /// Clocks of upstreams may run ahead by this much (seconds); a fact further in the future is a mistake.
 const FUTURE_TOLERANCE: i64 = 86_400;
 /// A case number longer than this is a mistake (bytes).
 const MAX_CASE_ID_BYTES: usize = 256;
-/// So much of a wrong value is shown.
-const MAX_DETAIL_CHARS: usize = 200;
 
 /// Why a record cannot be used, and which column says so.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,7 +34,7 @@ pub struct Rejection {
     /// What stood there (not yet masked), or what is wrong with an unreadable record. Never the record itself: its other
     /// columns hold names that no masker of texts knows.
     pub detail: String,
-    field: Option<Field>,
+    pub(super) field: Option<Field>,
 }
 
 impl From<DecodeError> for Rejection {
@@ -54,97 +52,51 @@ pub struct Texts {
     pub masked: MaskCounts,
     /// Masked, without flat.
     pub place: Vec<u8>,
-    /// Rounded to about a hundred metres; zero when unknown.
+    /// Rounded to about a hundred metres or what the file says; zero when unknown.
     pub latitude: f32,
     pub longitude: f32,
-}
-
-/// One canonical field: the slots that may hold it, or its constant.
-struct Source {
-    slots: Vec<usize>,
-    constant: Option<Value<'static>>,
-    column: String,
-    format: TimeFormat,
 }
 
 /// A pipeline ready to map records.
 pub struct Mapper {
     plan: Plan,
+    /// `None` for JSON.
+    avro: Option<AvroDecoder>,
     identity: Arc<IdentityKey>,
     lookup: Lookup,
 }
 
-/// The part that never changes.
-struct Plan {
-    source: String,
-    shape: Shape,
-    columns: json::Columns,
-    sources: Vec<Option<Source>>,
-    required: Vec<Field>,
-    empty: Vec<Box<str>>,
-    yes: Vec<Box<str>>,
-    no: Vec<Box<str>>,
-    statuses: WordMap<Status>,
-    events: WordMap<EventKind>,
-    status_of_event: WordMap<Status>,
-    laws: WordMap<Law>,
-    decisions: WordMap<Decision>,
-    reactions: WordMap<Reaction>,
-    priorities: WordMap<Priority>,
-    kinds: WordMap<MessageKind>,
-    unknown_words: UnknownWord,
-}
-
 impl Mapper {
     pub fn new(pipeline: &Pipeline, dictionaries: Arc<Dictionaries>, identity: Arc<IdentityKey>) -> Mapper {
-        let mut names: Vec<&str> = Vec::new();
-        let mut sources: Vec<Option<Source>> = Vec::new();
-        sources.resize_with(Field::ALL.len() + 1, || None);
-        for mapping in &pipeline.fields {
-            let mut slots = Vec::new();
-            for column in &mapping.columns {
-                let known = names.iter().position(|name| *name == column.as_str());
-                slots.push(known.unwrap_or_else(|| {
-                    names.push(column);
-                    names.len() - 1
-                }));
-            }
-            sources[usize::from(mapping.field.code())] = Some(Source {
-                slots,
-                constant: mapping.value.clone().map(|text| Value::Text(Cow::Owned(text))),
-                column: mapping.columns.join(" | "),
-                format: mapping.format,
-            });
-        }
-        let tidy_all = |words: &[String]| words.iter().map(|word| Box::from(word.trim())).collect();
-        let plan = Plan {
-            source: pipeline.source.clone(),
-            shape: match pipeline.shape {
-                pipeline::Shape::Event => Shape::Event,
-                pipeline::Shape::Snapshot => Shape::Snapshot,
-            },
-            columns: json::Columns::new(names),
-            sources,
-            required: pipeline.required.clone(),
-            empty: tidy_all(&pipeline.empty),
-            yes: tidy_all(&pipeline.yes),
-            no: tidy_all(&pipeline.no),
-            statuses: words(&pipeline.status_map, Status::ALL, Status::name),
-            events: words(&pipeline.event_map, EventKind::ALL, EventKind::name),
-            status_of_event: WordMap::new(
-                pipeline.status_of_event.iter().map(|(word, status)| (word.as_str(), *status)),
-            ),
-            laws: words(&pipeline.law_map, Law::ALL, Law::name),
-            decisions: words(&pipeline.decision_map, Decision::ALL, Decision::name),
-            reactions: words(&pipeline.reaction_map, Reaction::ALL, Reaction::name),
-            priorities: words(&pipeline.priority_map, Priority::ALL, Priority::name),
-            kinds: words(&pipeline.kind_map, MessageKind::ALL, MessageKind::name),
-            unknown_words: pipeline.unknown_words,
-        };
-        Mapper { plan, identity, lookup: Lookup::new(dictionaries) }
+        let avro = pipeline.avro.as_ref().map(AvroDecoder::new);
+        Mapper { plan: Plan::compile(pipeline), avro, identity, lookup: Lookup::new(dictionaries) }
     }
 
-    /// Reads and maps one record. `received` is Kafka's time of the record; `slots` is working memory.
+    /// How the items of a record are wrapped.
+    pub fn wrapping(&self) -> Wrapping {
+        self.plan.wrapping
+    }
+
+    /// The schema that must be fetched before an item can be read.
+    pub fn missing_schema(&self, item: &[u8]) -> Option<SchemaId> {
+        self.avro.as_ref()?.missing(item)
+    }
+
+    /// Takes the text of a schema, or why there is none.
+    pub fn learn_schema(&mut self, id: SchemaId, schema: Result<&str, String>) {
+        if let Some(avro) = &mut self.avro {
+            avro.learn(id, schema);
+        }
+    }
+
+    /// Asks again for schemas that nobody knew.
+    pub fn forget_unusable_schemas(&mut self) {
+        if let Some(avro) = &mut self.avro {
+            avro.forget_unusable();
+        }
+    }
+
+    /// Reads and maps one item of a record. `received` is Kafka's time of the record; `slots` is working memory.
     pub fn map<'a>(
         &mut self,
         payload: &'a [u8],
@@ -157,13 +109,16 @@ impl Mapper {
         texts.place.clear();
         texts.masked = MaskCounts::default();
         (texts.latitude, texts.longitude) = (0.0, 0.0);
-        json::decode(payload, &self.plan.columns, slots)?;
+        match &self.avro {
+            None => json::decode(payload, &self.plan.columns, slots)?,
+            Some(avro) => avro.decode(payload, &self.plan.columns, slots)?,
+        }
         self.map_values(slots, received, texts).map_err(|rejection| self.plan.with_detail(rejection, slots))
     }
 
     fn map_values(&mut self, slots: &[Value<'_>], received: Time, texts: &mut Texts) -> Result<Facts, Rejection> {
-        let Mapper { plan, identity, lookup } = self;
-        let case_id = plan.required_text(slots, Field::CaseId)?;
+        let Mapper { plan, identity, lookup, .. } = self;
+        let case_id = plan.case_id(slots)?;
         if case_id.len() > MAX_CASE_ID_BYTES {
             return Err(plan.reject("bad_value", Field::CaseId));
         }
@@ -280,148 +235,6 @@ impl Plan {
         texts.longitude = self.coordinate(slots, Field::Longitude, 180.0)?;
         Ok(())
     }
-
-    fn source_of(&self, field: Field) -> Option<&Source> {
-        self.sources[usize::from(field.code())].as_ref()
-    }
-
-    fn reject(&self, reason: &'static str, field: Field) -> Rejection {
-        let column = match self.source_of(field) {
-            Some(source) if !source.column.is_empty() => source.column.clone(),
-            _ => field.name().to_owned(),
-        };
-        Rejection { reason, column, detail: String::new(), field: Some(field) }
-    }
-
-    /// Adds what stood in the column, unless the column is one that holds people.
-    fn with_detail(&self, mut rejection: Rejection, slots: &[Value<'_>]) -> Rejection {
-        const PEOPLE: [Field; 4] = [Field::AuthorId, Field::Text, Field::AnswerText, Field::Address];
-        if let Some(field) = rejection.field.filter(|field| !PEOPLE.contains(field))
-            && let Some(value) = self.value(slots, field)
-        {
-            rejection.detail = match as_text(value) {
-                Ok(text) => text.chars().take(MAX_DETAIL_CHARS).collect(),
-                Err(found) => found.to_owned(),
-            };
-        }
-        rejection
-    }
-
-    /// The first value of the field that is not one of the source's ways to say nothing.
-    fn value<'s, 'a>(&'s self, slots: &'s [Value<'a>], field: Field) -> Option<&'s Value<'a>> {
-        let source = self.source_of(field)?;
-        if let Some(constant) = &source.constant {
-            return Some(constant);
-        }
-        source.slots.iter().map(|slot| &slots[*slot]).find(|value| match value {
-            Value::Missing | Value::Null => false,
-            Value::Text(text) => {
-                let text = text.trim();
-                !text.is_empty() && !self.empty.iter().any(|word| **word == *text)
-            }
-            _ => true,
-        })
-    }
-
-    /// The field as tidy text, empty when it is not given.
-    fn text<'s>(&'s self, slots: &'s [Value<'_>], field: Field) -> Result<Cow<'s, str>, Rejection> {
-        match self.value(slots, field) {
-            None => Ok(Cow::Borrowed("")),
-            Some(value) => as_text(value).map_err(|_| self.reject("bad_type", field)),
-        }
-    }
-
-    fn required_text<'s>(&'s self, slots: &'s [Value<'_>], field: Field) -> Result<Cow<'s, str>, Rejection> {
-        let text = self.text(slots, field)?;
-        if text.is_empty() { Err(self.reject("missing", field)) } else { Ok(text) }
-    }
-
-    /// A free text, not tidied.
-    fn raw_text<'s>(&'s self, slots: &'s [Value<'_>], field: Field) -> Result<Option<&'s str>, Rejection> {
-        match self.value(slots, field) {
-            None => Ok(None),
-            Some(Value::Text(text)) => Ok(Some(text)),
-            Some(_) => Err(self.reject("bad_type", field)),
-        }
-    }
-
-    fn time(
-        &self,
-        slots: &[Value<'_>],
-        field: Field,
-        latest: Option<Time>,
-        facts: &mut Facts,
-    ) -> Result<Option<Time>, Rejection> {
-        let text = self.text(slots, field)?;
-        if text.is_empty() {
-            return Ok(None);
-        }
-        let format = self.source_of(field).map_or(TimeFormat::Iso8601, |source| source.format);
-        let read = read_time(&text, format).ok_or_else(|| self.reject("bad_time", field))?;
-        if latest.is_some_and(|latest| read.at > latest) {
-            return Err(self.reject("future_time", field));
-        }
-        facts.day_only |= read.day_only;
-        Ok(Some(read.at))
-    }
-
-    fn word<T: Copy>(&self, slots: &[Value<'_>], field: Field, map: &WordMap<T>) -> Result<Option<T>, Rejection> {
-        let word = self.text(slots, field)?;
-        if word.is_empty() {
-            return Ok(None);
-        }
-        match (map.get(&word), self.unknown_words) {
-            (Some(meaning), _) => Ok(Some(meaning)),
-            (None, UnknownWord::Ignore) => Ok(None),
-            (None, UnknownWord::Reject) => Err(self.reject("unknown_word", field)),
-        }
-    }
-
-    fn truth(&self, word: &str) -> Option<bool> {
-        if self.yes.iter().any(|yes| **yes == *word) {
-            return Some(true);
-        }
-        self.no.iter().any(|no| **no == *word).then_some(false)
-    }
-
-    fn flag(&self, slots: &[Value<'_>], field: Field) -> Result<Option<bool>, Rejection> {
-        if let Some(Value::Bool(flag)) = self.value(slots, field) {
-            return Ok(Some(*flag));
-        }
-        let word = self.text(slots, field)?;
-        if word.is_empty() {
-            return Ok(None);
-        }
-        match (self.truth(&word), self.unknown_words) {
-            (Some(flag), _) => Ok(Some(flag)),
-            (None, UnknownWord::Ignore) => Ok(None),
-            (None, UnknownWord::Reject) => Err(self.reject("unknown_word", field)),
-        }
-    }
-
-    fn coordinate(&self, slots: &[Value<'_>], field: Field, limit: f64) -> Result<f32, Rejection> {
-        let degrees = match self.value(slots, field) {
-            None => return Ok(0.0),
-            Some(Value::Real(number)) => *number,
-            Some(Value::Integer(number)) => *number as f64,
-            Some(value) => {
-                let text = as_text(value).map_err(|_| self.reject("bad_type", field))?;
-                text.replace(',', ".").parse().map_err(|_| self.reject("bad_value", field))?
-            }
-        };
-        if !degrees.is_finite() || degrees.abs() > limit {
-            return Err(self.reject("bad_value", field));
-        }
-        Ok(((degrees * 1000.0).round() / 1000.0) as f32)
-    }
-}
-
-/// The file's own map, or the canonical words where it has none.
-fn words<T: Copy>(map: &[(String, T)], all: &[T], name: fn(T) -> &'static str) -> WordMap<T> {
-    if map.is_empty() {
-        return WordMap::new(all.iter().map(|word| (name(*word), *word)));
-    }
-    WordMap::new(map.iter().map(|(word, meaning)| (word.as_str(), *meaning)))
 }
 
 /// Hash of everything the record says in columns that the pipeline names, whatever their order in the record.
@@ -434,6 +247,8 @@ fn digest(slots: &[Value<'_>]) -> u64 {
             Value::Integer(number) => xxh3_64_with_seed(&number.to_le_bytes(), hash),
             Value::Real(number) => xxh3_64_with_seed(&number.to_le_bytes(), hash),
             Value::Bool(flag) => xxh3_64_with_seed(&[1, u8::from(*flag)], hash),
+            Value::Instant(millis) => xxh3_64_with_seed(&millis.to_le_bytes(), hash),
+            Value::Day(days) => xxh3_64_with_seed(&days.to_le_bytes(), hash),
             Value::Composite(what) => xxh3_64_with_seed(what.as_bytes(), hash),
         };
     }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::config::reference::Reference;
 use crate::enrich::names::NameLists;
+use crate::model::words::{EventKind, Priority, Status};
 
 const KEY: &str = "8f1c9d3e5a7b2c4d6e8f0a1b3c5d7e9f8f1c9d3e5a7b2c4d6e8f0a1b3c5d7e90";
 

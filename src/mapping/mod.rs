@@ -3,6 +3,7 @@
 
 pub mod dictionaries;
 pub mod mapper;
+mod plan;
 pub mod times;
 pub mod words;
 

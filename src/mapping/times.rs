@@ -41,6 +41,16 @@ pub fn read_time(text: &str, format: TimeFormat) -> Option<ReadTime> {
     }
 }
 
+/// A time of a format that has times: milliseconds since the epoch.
+pub fn time_of_instant(millis: i64) -> Option<ReadTime> {
+    Time::from_unix_millis(millis).map(|at| ReadTime { at, day_only: false })
+}
+
+/// A day of a format that has days: days since the epoch.
+pub fn time_of_day(days: i32) -> Option<ReadTime> {
+    moscow(i64::from(days), 0).map(|at| ReadTime { at, day_only: true })
+}
+
 fn read_iso(bytes: &[u8]) -> Option<ReadTime> {
     let year = digits(bytes.get(0..4)?)?;
     let month = digits(bytes.get(5..7)?)?;

@@ -47,8 +47,19 @@ pub fn as_text<'v>(value: &'v Value<'_>) -> Result<Cow<'v, str>, &'static str> {
         Value::Real(number) => Ok(Cow::Owned(number.to_string())),
         Value::Bool(true) => Ok(Cow::Borrowed("true")),
         Value::Bool(false) => Ok(Cow::Borrowed("false")),
+        Value::Instant(millis) => Ok(Cow::Owned(instant_text(*millis))),
+        Value::Day(days) => Ok(Cow::Owned(day_text(*days))),
         Value::Composite(found) => Err(found),
     }
+}
+
+fn instant_text(millis: i64) -> String {
+    chrono::DateTime::from_timestamp_millis(millis)
+        .map_or_else(|| millis.to_string(), |at| at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
+}
+
+fn day_text(days: i32) -> String {
+    chrono::NaiveDate::from_epoch_days(days).map_or_else(|| days.to_string(), |day| day.to_string())
 }
 
 #[cfg(test)]

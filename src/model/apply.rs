@@ -207,7 +207,7 @@ pub(super) fn counted(case: &Case, kind: EffectKind, at: Time, value: i32) -> Ef
     Effect { kind, at, sign: 1, value, body: case.body, day_only: case.day_only }
 }
 
-/// The case comes back: the answer no longer stands, the final-answer clock starts anew, the total time goes on.
+/// The case comes back: the answer no longer stands, nor its mark, the final-answer clock starts anew, the total time goes on.
 pub(super) fn start_round(case: &mut Case, at: Time) {
     if case.final_breach_at.is_some() {
         case.breach_locked = true;
@@ -216,6 +216,9 @@ pub(super) fn start_round(case: &mut Case, at: Time) {
     case.round_since = Some(at);
     case.answered_at = None;
     case.closed_at = None;
+    // a mark is of an answer; the windows keep that it was given
+    case.rating = 0;
+    case.reaction = None;
 }
 
 pub(super) fn answer_first(case: &mut Case, at: Time) {
@@ -269,7 +272,8 @@ pub(super) fn rate(case: &mut Case, facts: &Facts, at: Time, effects: &mut Vec<E
         Some(Reaction::NotSatisfied) => effects.push(counted(case, EffectKind::Reacted, at, -1)),
         Some(Reaction::None) | None => {}
     }
-    if case.rated_at.is_none_or(|known| at >= known) {
+    let is_of_this_round = case.round_since.is_none_or(|round| at >= round);
+    if is_of_this_round && case.rated_at.is_none_or(|known| at >= known) {
         case.rating = facts.rating.unwrap_or(case.rating);
         case.reaction = facts.reaction.or(case.reaction);
         case.rated_at = Some(at);

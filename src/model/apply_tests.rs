@@ -195,10 +195,29 @@ fn a_snapshot_derives_answer_rating_and_reopening() {
     let mut reopened = row(4 << 40, Status::InWork, 7 * 86_400);
     reopened.review = Some(1);
     let (case, _, sums) = fold(&[row(1 << 40, Status::InWork, 0), answered, rated, reopened]);
-    assert_eq!((case.status, case.review_round, case.rating), (Status::InWork, 1, 2));
+    assert_eq!((case.status, case.review_round, case.rating), (Status::InWork, 1, 0), "a mark is of an answer");
     assert_eq!(case.first_answer_at, Some(time(START + 4 * 86_400)));
     assert_eq!((sums[&EffectKind::Rated], sums[&EffectKind::Reopened]), (1, 1));
     assert!(!sums.contains_key(&EffectKind::Answered));
+}
+
+#[test]
+fn the_same_mark_for_the_answer_of_a_new_round_counts_again_and_an_old_one_that_stays_in_the_row_does_not() {
+    let answered = |digest, after| {
+        let mut answered = row(digest, Status::Answered, after);
+        answered.completed_at = Some(time(START + after));
+        answered
+    };
+    let rated = Facts { rating: Some(2), ..answered(2 << 40, 86_400) };
+    let mut reopened = row(3 << 40, Status::InWork, 2 * 86_400);
+    reopened.review = Some(1);
+    let again = Facts { rating: Some(2), review: Some(1), ..answered(4 << 40, 3 * 86_400) };
+    let (case, _, sums) = fold(&[row(1 << 40, Status::InWork, 0), rated, reopened, again]);
+    assert_eq!((case.rating, sums[&EffectKind::Rated]), (2, 2));
+
+    let stale = Facts { rating: Some(2), ..reopened };
+    let (case, _, sums) = fold(&[row(1 << 40, Status::InWork, 0), rated, stale, again]);
+    assert_eq!((case.rating, sums[&EffectKind::Rated]), (2, 1));
 }
 
 #[test]

@@ -28,6 +28,7 @@ pub(super) fn apply(case: &mut Case, is_new: bool, row: &Facts, effects: &mut Ve
     if came_back || (more_rounds && case.is_open()) {
         effects.push(counted(case, EffectKind::Reopened, row.at, 0));
         start_round(case, row.at);
+        case.rating = row.rating.unwrap_or(0); // an export that goes on showing the old mark does not give a second one
     }
     case.review_round = case.review_round.max(row.review.unwrap_or(0));
     stop_clocks(case, row, changed, effects);

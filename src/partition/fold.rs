@@ -1,14 +1,16 @@
 //! The state of one partition and the pure fold of records into it: decode, map, mask, apply, count, push a row.
 //! Owner: the partition worker. Invariants: `process` does no IO and reads no clock; every record it takes becomes exactly
-//! one journal row (design invariant 1); the state after a record depends on the rows before it and the rules alone.
+//! one journal row, or one for each of its items, all in one batch (design invariant 1); the state after a record depends on the rows before it and the rules alone.
 
 use std::sync::Arc;
 
 use crate::codec::Value;
+use crate::codec::avro::SchemaId;
+use crate::codec::payload::Room;
 use crate::enrich::mask::{MaskCounts, MaskKind, mask_into};
 use crate::enrich::names::NameLists;
 use crate::kafka::chunk::{Chunk, RecordAt};
-use crate::mapping::mapper::{Mapper, Rejection, Texts};
+use crate::mapping::mapper::{Mapper, Texts};
 use crate::model::apply::{DeadlineRules, apply};
 use crate::model::case::{BlockId, BodyId, Case, RowVersion, TerritoryId};
 use crate::model::case_store::{BacklogValue, CaseStore, Found};
@@ -19,7 +21,11 @@ use crate::model::time::Time;
 use crate::model::windows::{Retention, Windows};
 use crate::model::words::Outcome;
 use crate::partition::ports::{BacklogRow, JournalFold, StreamId};
+use crate::partition::seen::Seen;
 use crate::sink::journal::{Fate, JournalBlock, Position, Told};
+
+#[path = "fold_items.rs"]
+mod items;
 
 /// What bounds a batch.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +44,19 @@ pub enum Progress {
     Full(usize),
     /// Cases that left memory are needed; bring them back and go on at this record.
     NeedsCases(usize),
+    /// A schema is needed; fetch it and go on at this record.
+    NeedsSchema(usize, SchemaId),
+}
+
+/// What became of one record.
+enum Step {
+    Done,
+    /// Its items do not fit into the batch that is being filled; nothing was done.
+    NoRoom,
+    /// A case must be brought back first; nothing was done.
+    NeedsCases,
+    /// A schema must be fetched first; nothing was done.
+    NeedsSchema(SchemaId),
 }
 
 /// Outcomes of the rows of one batch.
@@ -117,6 +136,11 @@ pub struct Fold<R> {
     texts: Texts,
     excerpt: Vec<u8>,
     masked: Vec<u8>,
+    room: Room,
+    /// The items of the next record do not fit beside the rows that are there.
+    is_crowded: bool,
+    /// What became of the records, where somebody asks.
+    seen: Option<Vec<Seen>>,
 }
 
 impl<R: DeadlineRules> Fold<R> {
@@ -143,7 +167,20 @@ impl<R: DeadlineRules> Fold<R> {
             texts: Texts::default(),
             excerpt: Vec::new(),
             masked: Vec::new(),
+            room: Room::default(),
+            is_crowded: false,
+            seen: None,
         }
+    }
+
+    /// Tells from now on what became of each record.
+    pub fn watch(&mut self) {
+        self.seen = Some(Vec::new());
+    }
+
+    /// What became of the records since it was asked last.
+    pub fn take_seen(&mut self) -> Vec<Seen> {
+        self.seen.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Rows of the batch that is being filled.
@@ -157,7 +194,7 @@ impl<R: DeadlineRules> Fold<R> {
     }
 
     pub fn is_full(&self) -> bool {
-        self.rows() >= self.limits.rows || self.bytes() >= self.limits.bytes
+        self.is_crowded || self.rows() >= self.limits.rows || self.bytes() >= self.limits.bytes
     }
 
     /// For a replay, whose range is given: one batch, however large.
@@ -187,36 +224,41 @@ impl<R: DeadlineRules> Fold<R> {
             if self.is_full() {
                 return Progress::Full(index);
             }
-            if !self.record(record, payload, &mut slots, now) {
-                return Progress::NeedsCases(index);
+            match self.record(record, payload, &mut slots, now) {
+                Step::Done => {}
+                Step::NoRoom => {
+                    self.is_crowded = true;
+                    return Progress::Full(index);
+                }
+                Step::NeedsCases => return Progress::NeedsCases(index),
+                Step::NeedsSchema(id) => return Progress::NeedsSchema(index, id),
             }
         }
         Progress::Done
     }
 
-    /// `false`: nothing was done, because the case must be brought back first.
-    fn record<'a>(&mut self, record: RecordAt, payload: &'a [u8], slots: &mut Vec<Value<'a>>, now: Time) -> bool {
+    fn record<'a>(&mut self, record: RecordAt, payload: &'a [u8], slots: &mut Vec<Value<'a>>, now: Time) -> Step {
         let position = Position { offset: record.offset, item: 0, items: 1, kafka_time: record.time.max(0) };
         if record.is_tombstone {
             self.account(position, Outcome::Ignored, "tombstone", "", "");
-            return true;
+            return Step::Done;
         }
         if payload.len() > self.limits.max_record_bytes {
             let size = format!("{} bytes, limits.max_record_bytes is {}", payload.len(), self.limits.max_record_bytes);
             self.account(position, Outcome::Rejected, "too_large", "", &size);
-            return true;
+            return Step::Done;
         }
         let Some(received) = Time::from_unix_millis(record.time) else {
             self.account(position, Outcome::Rejected, "no_timestamp", "", "the record has no time of Kafka");
-            return true;
+            return Step::Done;
         };
-        match self.mapper.map(payload, received, slots, &mut self.texts) {
-            Ok(facts) => self.apply(position, &facts, now),
-            Err(Rejection { reason, column, detail, .. }) => {
-                self.account(position, Outcome::Rejected, reason, &column, &detail);
-                true
+        if self.mapper.wrapping().is_plain(payload) {
+            if let Some(id) = self.mapper.missing_schema(payload) {
+                return Step::NeedsSchema(id);
             }
+            return if self.item(position, payload, received, slots, now) { Step::Done } else { Step::NeedsCases };
         }
+        self.wrapped(position, payload, received, now)
     }
 
     fn apply(&mut self, position: Position, facts: &Facts, now: Time) -> bool {
@@ -265,6 +307,20 @@ impl<R: DeadlineRules> Fold<R> {
         };
         let fate = Fate { outcome: verdict.outcome, reason: verdict.reason, field: "", excerpt: b"" };
         self.journal.push(position, fate, &told, Some(&case));
+        if let Some(seen) = &mut self.seen {
+            seen.push(Seen {
+                position,
+                outcome: verdict.outcome,
+                reason: verdict.reason,
+                field: String::new(),
+                excerpt: String::new(),
+                event: Some(verdict.event),
+                case_id: self.texts.case_id.clone(),
+                case: Some(case),
+                masked: self.texts.masked,
+                oldest_effect: self.effects.iter().map(|effect| (effect.at, effect.day_only)).min(),
+            });
+        }
         true
     }
 
@@ -298,28 +354,30 @@ impl<R: DeadlineRules> Fold<R> {
             longitude: 0.0,
         };
         self.journal.push(position, Fate { outcome, reason, field, excerpt: &self.excerpt }, &told, None);
+        if let Some(seen) = &mut self.seen {
+            seen.push(Seen {
+                position,
+                outcome,
+                reason,
+                field: field.to_owned(),
+                excerpt: String::from_utf8_lossy(&self.excerpt).into_owned(),
+                event: None,
+                case_id: String::new(),
+                case: None,
+                masked: MaskCounts::default(),
+                oldest_effect: None,
+            });
+        }
     }
 
-    /// Keys of the rest of the chunk whose cases left memory; nothing is changed.
-    pub fn missing_cases(&mut self, chunk: &Chunk, first: usize, wanted: std::ops::Range<u64>) -> Vec<CaseKey> {
-        let mut slots = Vec::new();
-        let mut keys = Vec::new();
-        for index in first..chunk.len() {
-            let (record, payload) = chunk.record(index);
-            let Some(received) = Time::from_unix_millis(record.time) else { continue };
-            if record.is_tombstone || payload.len() > self.limits.max_record_bytes || !wanted.contains(&record.offset.0)
-            {
-                continue;
-            }
-            if let Ok(facts) = self.mapper.map(payload, received, &mut slots, &mut self.texts)
-                && matches!(self.cases.find(facts.key), Found::Evicted)
-            {
-                keys.push(facts.key);
-            }
-        }
-        keys.sort_unstable();
-        keys.dedup();
-        keys
+    /// Takes the text of a schema that was needed, or why there is none.
+    pub fn learn_schema(&mut self, id: SchemaId, schema: Result<&str, String>) {
+        self.mapper.learn_schema(id, schema);
+    }
+
+    /// Schemas that nobody knew are needed again: they may be known by now.
+    pub fn forget_unusable_schemas(&mut self) {
+        self.mapper.forget_unusable_schemas();
     }
 
     /// Folds a journal row instead of a record: the row counts, not what this process would have computed.
@@ -338,6 +396,7 @@ impl<R: DeadlineRules> Fold<R> {
 
     /// The bytes of the batch; the next one starts empty.
     pub fn seal(&mut self, tick: i64, rules: RulesVersion) -> Vec<u8> {
+        self.is_crowded = false;
         self.journal.seal(tick, rules)
     }
 

@@ -4,11 +4,13 @@
 
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use thiserror::Error;
 
+use crate::codec::avro::SchemaId;
 use crate::model::case::Case;
 use crate::model::effects::{Dimensions, Effect};
 use crate::model::ids::{CaseKey, Offset, OffsetRange, Partition};
@@ -118,6 +120,15 @@ pub struct BacklogRow {
     pub territory: crate::model::case::TerritoryId,
     pub body: crate::model::case::BodyId,
     pub value: crate::model::case_store::BacklogValue,
+}
+
+/// What a schema source answers: the text of the schema, or why records of this number cannot be read.
+pub type SchemaAnswer = Result<Result<Arc<str>, String>, SinkError>;
+
+/// Where the schemas of Avro records are fetched from.
+pub trait SchemaSource: Send + Sync + 'static {
+    /// An outer error is tried again; an inner one rejects the records that name this schema.
+    fn fetch(&self, id: SchemaId) -> Pin<Box<dyn Future<Output = SchemaAnswer> + Send + '_>>;
 }
 
 /// Where rows go and where state comes back from.

@@ -179,6 +179,7 @@ where
 
     /// What an idle partition owes: windows, the backlog of a minute without a batch, the finish of the last batch.
     pub(super) async fn keep_up(&mut self) -> Result<(), WorkerEnd> {
+        self.forget_unknown_schemas();
         let trouble = self.trouble.borrow().clone();
         let is_settled = self.is_settled();
         self.status.send_modify(|status| {

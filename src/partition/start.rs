@@ -177,6 +177,10 @@ where
             match self.fold.process(chunk, first, wanted.clone(), tick_of(intent)) {
                 Progress::Done => return Ok(()),
                 Progress::Full(index) => first = index, // cannot be: the limits are lifted
+                Progress::NeedsSchema(index, id) => {
+                    self.learn_schema(id).await?;
+                    first = index;
+                }
                 Progress::NeedsCases(index) => {
                     let keys = self.fold.missing_cases(chunk, index, wanted.clone());
                     let below = intent.range.begin;

@@ -25,7 +25,7 @@ use crate::partition::batch::Written;
 use crate::partition::clock::Clock;
 use crate::partition::flight::{Backoff, FlightError, Stop, time_is_up};
 use crate::partition::fold::{Fold, Progress, Tally};
-use crate::partition::ports::{OffsetLog, Sink, StreamId};
+use crate::partition::ports::{OffsetLog, SchemaSource, Sink, StreamId};
 use crate::partition::recovery::{Consent, LogView};
 use crate::partition::status::{PartitionStatus, Phase};
 
@@ -120,6 +120,9 @@ pub struct Worker<R, L, S> {
     pub(super) recount_at: Instant,
     pub(super) backlog_minute: u32,
     pub(super) batch_minute: u32,
+    /// `None` where no pipeline needs one.
+    pub(super) schemas: Option<Arc<dyn SchemaSource>>,
+    pub(super) schemas_at: Instant,
 }
 
 impl<R, L, S> Worker<R, L, S>
@@ -162,7 +165,15 @@ where
             recount_at: Instant::now(),
             backlog_minute: 0,
             batch_minute: 0,
+            schemas: None,
+            schemas_at: Instant::now(),
         }
+    }
+
+    /// Where schemas come from that records name by number.
+    pub fn with_schemas(mut self, schemas: Option<Arc<dyn SchemaSource>>) -> Self {
+        self.schemas = schemas;
+        self
     }
 
     /// Owns the partition from assignment to end.
@@ -279,7 +290,7 @@ where
             let progress = self.fold.process(&chunk, first, wanted, now);
             let stopped_at = match progress {
                 Progress::Done => chunk.len(),
-                Progress::Full(index) | Progress::NeedsCases(index) => index,
+                Progress::Full(index) | Progress::NeedsCases(index) | Progress::NeedsSchema(index, _) => index,
             };
             if self.fold.rows() > rows && self.oldest.is_none() {
                 self.oldest = Some(Instant::now());
@@ -297,6 +308,10 @@ where
                 Progress::Full(index) => {
                     self.pending.push_front((chunk, index));
                     return Ok(());
+                }
+                Progress::NeedsSchema(index, id) => {
+                    self.learn_schema(id).await?;
+                    self.pending.push_front((chunk, index));
                 }
                 Progress::NeedsCases(index) => {
                     let keys = self.fold.missing_cases(&chunk, index, self.next.0..u64::MAX);

@@ -3,7 +3,9 @@
 use std::io::Cursor;
 
 use super::*;
-use crate::config::pipeline::{Delimiter, Encoding, FieldMapping, Format, Shape, TableLayout, TimeFormat, UnknownWord};
+use crate::config::pipeline::{
+    Delimiter, Encoding, FieldMapping, Format, Payload, Shape, TableLayout, TimeFormat, UnknownWord,
+};
 use crate::model::words::Field;
 
 pub(super) fn pipeline(key: &str) -> Pipeline {
@@ -12,6 +14,9 @@ pub(super) fn pipeline(key: &str) -> Pipeline {
         columns: vec![key.to_owned()],
         value: None,
         format: TimeFormat::default(),
+        join: None,
+        unknown_words: None,
+        decimals: 3,
     };
     Pipeline {
         name: "t".to_owned(),
@@ -20,6 +25,8 @@ pub(super) fn pipeline(key: &str) -> Pipeline {
         partitions: 8,
         stream_epoch: 1,
         format: Format::Json,
+        payload: Payload::default(),
+        avro: None,
         shape: Shape::Snapshot,
         fields: vec![case],
         required: vec![Field::CaseId],

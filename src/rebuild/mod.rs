@@ -24,6 +24,8 @@
 //! up the live name before the swap and the feed's target after it writes the old table twice. Such an insert was running
 //! at the swap, so after the drain in 6 its rows are in the journal, in `[P,P2)`, and the catch-up writes what they touched.
 //! Between swap and catch-up a live table may lack the rows of such an insert and of no other.
+//! (A worker that restores its cases in that moment could miss them, if the owner of that insert finished it and gave the
+//! partition away meanwhile. The two look-ups lie microseconds apart, the catch-up follows within the drain.)
 //! *Facts that `run` holds in memory and has not written*: it writes them later, with a higher version, to the new table.
 //! *A later catch-up row hides a newer row of `run`*: no, its version `P2` is lower than that of a row that counts more.
 //! *Deduplication*: the new `cases` remembers no tokens. A replayed block that `events` drops may therefore reach it

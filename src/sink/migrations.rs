@@ -37,7 +37,7 @@ migrations! {
     4 "0004_views",
     5 "0005_window_views",
     6 "0006_dead_letters_view",
-    9 "0009_alerts",
+    8 "0008_alerts",
 }
 
 impl Migration {

@@ -9,11 +9,16 @@ use crate::support::{Installation, ended, eventually, memory_mib, terminate};
 const ROWS: &str = "SELECT count() FROM events";
 const WAIT: Duration = Duration::from_secs(90);
 const RECORDS: usize = 60_000;
+/// Of all shipped pipelines: 4 of `pos`, 4 of `incident`, 2 each of `sed`, `s112` and `portal`.
+const PARTITIONS: usize = 14;
 const RECORD_BYTES: usize = 4 * 1024;
 const BUDGET_MIB: u64 = 16;
-/// What the process takes beside the budget with the prefetch of these settings: the program, the dictionaries, librdkafka
-/// with 16 MiB of prefetched records (and one fetch beyond), one block being filled and one in flight a partition.
-const CONSTANT_MIB: u64 = 120;
+/// Beside the budget while ClickHouse is away: the program, the dictionaries, librdkafka's prefetch, blocks waiting to land.
+/// Measured: 46 MiB in all.
+const AWAY_MIB: u64 = 64;
+/// Beside the budget while it drains, with a fetch and two blocks a partition on their way and 60,000 new cases in memory, which
+/// are state and not in the budget. Measured: 142 MiB in all.
+const DRAINING_MIB: u64 = 184;
 
 /// A case of its own with a long text.
 fn long_record(number: usize) -> Vec<u8> {
@@ -47,7 +52,7 @@ async fn without_clickhouse_memory_is_bounded_membership_is_kept_and_all_of_it_d
             .map(|one| (one["kafka_topic"].to_string(), one["partition"].as_i64(), one["assignment"].as_i64()))
             .collect::<Vec<_>>()
     };
-    eventually("the group has given it all partitions", WAIT, async || assignments().len() == 8).await;
+    eventually("the group has given it all partitions", WAIT, async || assignments().len() == PARTITIONS).await;
     let is_ready = || installation.http("/readyz").is_some_and(|(code, _)| code == 200);
     eventually("all are restored", WAIT, async || is_ready()).await; // the metrics are a moment older
     let owned = assignments();
@@ -80,8 +85,8 @@ async fn without_clickhouse_memory_is_bounded_membership_is_kept_and_all_of_it_d
     let published = (RECORDS * RECORD_BYTES) as u64 / (1 << 20);
     assert!(held <= BUDGET_MIB + 8, "{held} MiB are charged: the budget and at most one round");
     let peak = memory_mib(&process, "VmHWM");
-    assert!(published > BUDGET_MIB + CONSTANT_MIB, "or the bound would say nothing");
-    assert!(peak < BUDGET_MIB + CONSTANT_MIB, "{peak} MiB at the peak, {published} MiB published");
+    assert!(published > BUDGET_MIB + DRAINING_MIB, "or the bound would say nothing");
+    assert!(peak < BUDGET_MIB + AWAY_MIB, "{peak} MiB at the peak, {published} MiB published");
     assert_eq!(assignments(), owned, "the group took nothing away");
     eprintln!("away: {peak} MiB at the peak, {held} MiB charged, {published} MiB published");
 
@@ -94,7 +99,7 @@ async fn without_clickhouse_memory_is_bounded_membership_is_kept_and_all_of_it_d
     .await;
     assert_eq!(assignments(), owned, "without a restart and without a rebalance");
     let peak = memory_mib(&process, "VmHWM");
-    assert!(peak < BUDGET_MIB + CONSTANT_MIB, "{peak} MiB at the peak while it drained");
+    assert!(peak < BUDGET_MIB + DRAINING_MIB, "{peak} MiB at the peak while it drained");
     eprintln!("drained: {peak} MiB at the peak");
     terminate(&process);
     assert_eq!(ended(&mut process).0, Some(0));

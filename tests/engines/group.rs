@@ -68,6 +68,7 @@ async fn a_process_that_comes_back_under_its_name_has_its_partitions_at_once_and
     assert!(log.contains("TSUR_INSTANCE_ID"), "the remedy is named: {log}");
     twin.kill().expect("kill -9");
     twin.wait().expect("it is gone");
+    installation.run_until_idle(); // windows are written a moment after the rows
     installation.audit();
 }
 
@@ -112,5 +113,6 @@ async fn a_process_that_was_frozen_past_its_session_joins_again_without_a_restar
     assert!(process.try_wait().expect("asked").is_none(), "it ended instead of joining again");
     process.kill().expect("kill -9");
     process.wait().expect("it is gone");
+    installation.run_until_idle(); // windows are written a moment after the rows
     installation.audit();
 }

@@ -2,12 +2,14 @@
 //! TSUR_CLICKHOUSE_URL every test says that it was skipped and passes.
 
 mod alerts;
+mod all_sources;
 mod backpressure;
 mod bad_input;
 mod broken_input;
 mod chaos;
 mod demo;
 mod exactly_once;
+mod formats;
 mod group;
 mod proxy;
 mod publish;

@@ -9,7 +9,7 @@ use rdkafka::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::ToBytes;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use tsur::generate::{Ledger, Region, SimulatedRecord, Simulation, SimulationConfig, SourceKind};
+use tsur::generate::{Ledger, Region, SimulatedRecord, Simulation, SimulationConfig};
 use tsur::model::time::Time;
 
 /// Any key will do for a test.
@@ -295,10 +295,7 @@ impl Installation {
         let producer = self.producer();
         let mut record = SimulatedRecord::default();
         while simulation.next(&mut record) {
-            let pipeline = match record.source {
-                SourceKind::Pos => "pos",
-                SourceKind::Incident => "incident",
-            };
+            let pipeline = record.source.code();
             // re-deliveries may leave after the end of the history, and Kafka refuses times in the future
             let timestamp = record.timestamp.min(now * 1000);
             send(&producer, &self.topic(pipeline), &record.key, &record.payload, Some(timestamp));

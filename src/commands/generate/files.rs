@@ -30,13 +30,13 @@ pub struct BrokenLine {
 /// The files while they are written.
 pub struct Files {
     folder: PathBuf,
-    pos: BufWriter<File>,
-    incident: BufWriter<File>,
+    /// In the order of [`SourceKind::ALL`].
+    sources: Vec<BufWriter<File>>,
     broken: BufWriter<File>,
 }
 
 impl Files {
-    pub fn create(folder: &Path) -> anyhow::Result<Files> {
+    pub fn create(folder: &Path, sources: &[SourceKind]) -> anyhow::Result<Files> {
         std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         for name in ["ledger.json", "cases.jsonl"] {
             anyhow::ensure!(
@@ -46,8 +46,10 @@ impl Files {
             );
         }
         Ok(Files {
-            pos: new_file(folder, "pos.jsonl")?,
-            incident: new_file(folder, "incident.jsonl")?,
+            sources: sources
+                .iter()
+                .map(|source| new_file(folder, &format!("{}.jsonl", source.code())))
+                .collect::<anyhow::Result<_>>()?,
             broken: new_file(folder, "broken.jsonl")?,
             folder: folder.to_owned(),
         })
@@ -66,8 +68,7 @@ impl Files {
                 serde_json::to_writer(&mut self.broken, &line)?;
                 &mut self.broken
             }
-            (_, SourceKind::Pos) => &mut self.pos,
-            (_, SourceKind::Incident) => &mut self.incident,
+            (_, source) => self.sources.get_mut(source as usize).context("a source that was not announced")?,
         };
         if !matches!(record.fate, Fate::Broken(_)) {
             file.write_all(&record.payload)?;
@@ -78,7 +79,7 @@ impl Files {
 
     /// Writes what is known only at the end.
     pub fn finish(mut self, ledger: &Ledger) -> anyhow::Result<()> {
-        for file in [&mut self.pos, &mut self.incident, &mut self.broken] {
+        for file in self.sources.iter_mut().chain([&mut self.broken]) {
             file.flush()?;
         }
         let mut cases = new_file(&self.folder, "cases.jsonl")?;
@@ -113,6 +114,7 @@ mod tests {
         simulated.records = Some(3_000);
         simulated.broken = 0.05;
         simulated.keep_cases = true;
+        simulated.channels = true;
         Simulation::new(simulated, &region).expect("sound")
     }
 
@@ -120,7 +122,7 @@ mod tests {
     fn the_files_hold_what_the_ledger_counts() {
         let home = tempfile::tempdir().expect("folder");
         let folder = home.path().join("a/b");
-        let mut files = Files::create(&folder).expect("made");
+        let mut files = Files::create(&folder, &SourceKind::ALL).expect("made");
         let (mut simulation, mut record) = (simulation(), SimulatedRecord::default());
         let mut broken = Vec::new();
         while simulation.next(&mut record) {
@@ -137,8 +139,10 @@ mod tests {
         };
         let ledger: Ledger = serde_json::from_str(&lines("ledger.json").join("\n")).expect("JSON");
         let sound = |source: SourceKind| (ledger.of(source).records - ledger.of(source).broken.total()) as usize;
-        for (name, source) in [("pos.jsonl", SourceKind::Pos), ("incident.jsonl", SourceKind::Incident)] {
-            let found = lines(name);
+        for source in SourceKind::ALL {
+            let name = format!("{}.jsonl", source.code());
+            let found = lines(&name);
+            assert!(!found.is_empty(), "{name}");
             assert_eq!(found.len(), sound(source), "{name}");
             assert!(found.iter().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{name}");
         }
@@ -152,14 +156,17 @@ mod tests {
         let cases: Vec<CaseOutcome> =
             lines("cases.jsonl").iter().map(|line| serde_json::from_str(line).expect("JSON")).collect();
         let known = cases.iter().filter(|case| !case.status.is_empty()).count() as u64;
-        assert_eq!(known, ledger.pos.cases + ledger.incident.cases);
+        assert_eq!(known, SourceKind::ALL.iter().map(|source| ledger.of(*source).cases).sum::<u64>());
     }
 
     #[test]
     fn the_files_of_another_run_are_not_overwritten() {
         let home = tempfile::tempdir().expect("folder");
         std::fs::write(home.path().join("incident.jsonl"), "mine").expect("written");
-        assert!(Files::create(home.path()).is_err_and(|error| error.to_string().contains("incident.jsonl")));
+        assert!(
+            Files::create(home.path(), SourceKind::published(false))
+                .is_err_and(|error| error.to_string().contains("incident.jsonl"))
+        );
         assert_eq!(std::fs::read_to_string(home.path().join("incident.jsonl")).expect("read"), "mine");
     }
 }

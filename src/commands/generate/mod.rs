@@ -15,7 +15,7 @@ use crate::commands::pace::parse_rate;
 use crate::commands::progress::Progress;
 use crate::commands::stop::Stop;
 use crate::commands::{load, now, runtime, time_argument};
-use crate::generate::{Ledger, Region, SimulatedRecord, Simulation};
+use crate::generate::{Ledger, Region, SimulatedRecord, Simulation, SourceKind};
 use crate::model::time::Time;
 use files::Files;
 use plan::{Mode, Plan, parse_day, parse_share, plan};
@@ -39,10 +39,10 @@ pub struct Args {
     /// Where all chance comes from [default: 1; with --rate one of the clock]
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// Send to the Kafka topics of the pipelines pos and incident
+    /// Send to the Kafka topics of the pipelines pos and incident, and of the channels
     #[arg(long, group = "target")]
     publish: bool,
-    /// Write pos.jsonl, incident.jsonl, broken.jsonl, ledger.json, cases.jsonl into this folder
+    /// Write a file of each source (pos.jsonl, …), broken.jsonl, ledger.json and cases.jsonl into this folder
     #[arg(long, group = "target", value_name = "DIR")]
     out: Option<PathBuf>,
     /// Write what was sent, counted, to this file
@@ -60,7 +60,10 @@ pub struct Args {
     /// End after this time, e.g. 60s
     #[arg(long = "for", value_name = "TIME", value_parser = time_argument, requires = "rate")]
     duration: Option<Duration>,
-    /// Share of ПОС among the records [default: 0.35]
+    /// Take in the channels: СЭД, Система-112 and the portal, with the volumes they have beside the other two
+    #[arg(long)]
+    channels: bool,
+    /// Share of ПОС among the records of ПОС and social networks [default: 0.35]
     #[arg(long, value_name = "SHARE", value_parser = parse_share)]
     pos_share: Option<f64>,
     /// Share of repeated deliveries [default: 0.03]
@@ -112,7 +115,7 @@ pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
 }
 
 fn to_files(simulation: &mut Simulation, plan: &Plan, folder: &Path, stop: &Stop) -> anyhow::Result<()> {
-    let mut files = Files::create(folder)?;
+    let mut files = Files::create(folder, SourceKind::published(plan.simulation.channels))?;
     let mut progress = Progress::new(plan.simulation.records);
     let mut record = SimulatedRecord::default();
     let mut count = 0;
@@ -137,15 +140,20 @@ fn write_ledger(file: &Path, ledger: &Ledger) -> anyhow::Result<()> {
 
 /// The ledger in a line.
 fn summary(ledger: &Ledger) -> String {
-    let both = |count: fn(&crate::generate::SourceLedger) -> u64| count(&ledger.pos) + count(&ledger.incident);
+    let sources = SourceKind::ALL.map(|source| ledger.of(source));
+    let all = |count: fn(&crate::generate::SourceLedger) -> u64| sources.iter().map(|share| count(share)).sum::<u64>();
+    let told = SourceKind::ALL
+        .iter()
+        .zip(&sources)
+        .filter(|(source, share)| share.records > 0 || SourceKind::published(false).contains(source));
+    let records: Vec<String> = told.map(|(source, share)| format!("{} {}", share.records, source.code())).collect();
     format!(
-        "{} pos, {} incident; {} cases, {} duplicates, {} broken, {} late, {} out of order",
-        ledger.pos.records,
-        ledger.incident.records,
-        both(|source| source.cases),
-        both(|source| source.duplicates),
-        both(|source| source.broken.total()),
-        both(|source| source.late),
-        both(|source| source.out_of_order),
+        "{}; {} cases, {} duplicates, {} broken, {} late, {} out of order",
+        records.join(", "),
+        all(|source| source.cases),
+        all(|source| source.duplicates),
+        all(|source| source.broken.total()),
+        all(|source| source.late),
+        all(|source| source.out_of_order),
     )
 }

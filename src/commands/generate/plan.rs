@@ -57,6 +57,7 @@ pub fn plan(args: &Args, now: Time) -> Result<Plan, String> {
         ));
     }
     simulation.pos_share = args.pos_share.unwrap_or(simulation.pos_share);
+    simulation.channels = args.channels;
     simulation.first_serial = args.first_serial.unwrap_or(1 + seed % SEEDS * SERIALS_PER_SEED);
     simulation.keep_cases = args.out.is_some();
     Ok(Plan { simulation, mode })

@@ -31,8 +31,8 @@ const KEPT_UP: f64 = 0.98;
 /// Where the records go.
 pub struct Publication {
     producer: Producer,
-    pos: String,
-    incident: String,
+    /// In the order of [`SourceKind::ALL`].
+    topics: Vec<String>,
 }
 
 impl Publication {
@@ -43,9 +43,10 @@ impl Publication {
                 .map(|pipeline| pipeline.kafka_topic.clone())
                 .with_context(|| format!("there is no pipeline {}, whose topic the records go to", source.code()))
         };
-        let (pos, incident) = (topic(SourceKind::Pos)?, topic(SourceKind::Incident)?);
+        let sources = SourceKind::published(plan.simulation.channels);
+        let topics = sources.iter().map(|source| topic(*source)).collect::<anyhow::Result<Vec<String>>>()?;
         let kafka = base_config(&config.settings.kafka);
-        for topic in [&pos, &incident] {
+        for topic in &topics {
             require_topic(&kafka, topic)?;
             if plan.mode == Mode::History {
                 // a topic that will not tell is no reason not to publish
@@ -58,7 +59,7 @@ impl Publication {
         if plan.mode != Mode::History {
             options.linger = LIVE_LINGER;
         }
-        Ok(Publication { producer: Producer::new(&kafka, options)?, pos, incident })
+        Ok(Publication { producer: Producer::new(&kafka, options)?, topics })
     }
 
     /// Sends all there is to send and says in a line what it was.
@@ -138,10 +139,7 @@ impl Publication {
     }
 
     fn send(&self, record: &SimulatedRecord, timestamp: i64) -> anyhow::Result<()> {
-        let topic = match record.source {
-            SourceKind::Pos => &self.pos,
-            SourceKind::Incident => &self.incident,
-        };
+        let topic = self.topics.get(record.source as usize).context("a source that was not announced")?;
         let (key, payload) = (record.key.as_bytes(), record.payload.as_slice());
         Ok(self.producer.send(&Outgoing { topic, key, payload, timestamp: Some(timestamp) })?)
     }

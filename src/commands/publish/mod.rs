@@ -150,10 +150,17 @@ fn shell_word(text: &str) -> String {
 }
 
 fn pipeline_of<'c>(config: &'c Config, name: &str) -> anyhow::Result<&'c Pipeline> {
-    config.pipeline(name).with_context(|| {
+    let pipeline = config.pipeline(name).with_context(|| {
         let known: Vec<&str> = config.pipelines.iter().map(|pipeline| pipeline.name.as_str()).collect();
         format!("there is no pipeline {name:?}; there are: {}", known.join(", "))
-    })
+    })?;
+    if !pipeline.takes_plain_json() {
+        bail!(
+            "pipeline {name} reads Avro or compressed records, and publish sends plain JSON: each would be rejected. Publish \
+             to a pipeline with format = \"json\" and compression = \"auto\""
+        );
+    }
+    Ok(pipeline)
 }
 
 fn is_stdin(path: &Path) -> bool {
@@ -252,6 +259,9 @@ mod tests {
         assert!(problem.contains("none.csv:0: cannot be opened"), "{problem}");
         assert!(problem.contains("none.xlsx:0: the kind of this file is not known"), "{problem}");
         assert!(problem.contains("add --format"), "{problem}");
-        assert!(pipeline_of(&config, "poss").is_err_and(|error| error.to_string().contains("incident, pos")));
+        assert!(
+            pipeline_of(&config, "poss")
+                .is_err_and(|error| error.to_string().contains("incident, portal, pos, s112, sed"))
+        );
     }
 }

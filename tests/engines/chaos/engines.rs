@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 pub struct Engines {
     folder: PathBuf,
     listeners: String,
+    /// Where the scripts begin to look for free ports.
+    ports: [u16; 4],
     pub kafka: String,
     pub clickhouse: String,
     /// ClickHouse's data are on a small filesystem that can be filled.
@@ -16,6 +18,8 @@ pub struct Engines {
 
 /// Room for the data of ten minutes, and little enough to be filled in a second.
 const SMALL_DISK: &str = "size=3g";
+/// ClickHouse reserves a mebibyte at least.
+const KEPT_FREE: u64 = 900 << 10;
 
 impl Engines {
     /// `ways` are pairs of a port of the broker and the port it tells its clients.
@@ -24,6 +28,7 @@ impl Engines {
         let mut engines = Engines {
             folder,
             listeners: listeners.join(" "),
+            ports: own_ports(),
             kafka: String::new(),
             clickhouse: String::new(),
             has_small_disk: false,
@@ -59,6 +64,11 @@ impl Engines {
         let output = self.command(engine, verb).output().expect("the script runs");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{engine}.sh {verb}: {said}");
+        if verb == "start" && !self.clickhouse.is_empty() {
+            // its clients have only the address of before; another process must have taken it meanwhile
+            let now = (self.recorded("kafka", "TSUR_KAFKA="), self.recorded("clickhouse", "TSUR_CLICKHOUSE_URL="));
+            assert_eq!(now, (self.kafka.clone(), self.clickhouse.clone()), "{engine} came back on another port");
+        }
     }
 
     fn command(&self, engine: &str, verb: &str) -> Command {
@@ -71,11 +81,10 @@ impl Engines {
             .env_remove("TSUR_CLICKHOUSE_URL")
             .env("TSUR_LOCAL_DIR", &self.folder)
             .env("TSUR_KAFKA_LISTENERS", &self.listeners)
-            // away from the ports where developers' engines and those of the other tests are looked for
-            .env("TSUR_KAFKA_PORT", "27092")
-            .env("TSUR_KAFKA_CONTROLLER_PORT", "27093")
-            .env("TSUR_CLICKHOUSE_HTTP_PORT", "27123")
-            .env("TSUR_CLICKHOUSE_TCP_PORT", "27323")
+            .env("TSUR_KAFKA_PORT", self.ports[0].to_string())
+            .env("TSUR_KAFKA_CONTROLLER_PORT", self.ports[1].to_string())
+            .env("TSUR_CLICKHOUSE_HTTP_PORT", self.ports[2].to_string())
+            .env("TSUR_CLICKHOUSE_TCP_PORT", self.ports[3].to_string())
             .stdin(Stdio::null());
         command
     }
@@ -108,12 +117,15 @@ impl Engines {
         self.data().join("ballast")
     }
 
-    /// Leaves no byte free.
+    /// Leaves less free than ClickHouse reserves for the smallest insert or merge, so that all of them are refused. Not less than that: with
+    /// no byte left under a running merge, this ClickHouse commits a merged part of empty files and throws its sources away.
     pub fn fill_disk(&self) {
         let mut file = std::fs::File::create(self.ballast()).expect("the ballast");
-        let block = vec![0; 1 << 20];
-        while file.write_all(&block).is_ok() {}
-        while file.write_all(&block[..512]).is_ok() {}
+        let mut written = 0;
+        while file.write_all(&[0; 1 << 16]).is_ok() {
+            written += 1 << 16;
+        }
+        file.set_len(written - KEPT_FREE).expect("a shorter ballast");
     }
 
     pub fn free_disk(&self) {
@@ -144,10 +156,23 @@ pub fn send_signal(pid: &str, signal: &str) {
     let _ = Command::new("kill").args([&format!("-{signal}"), pid]).output(); // it may have ended by itself
 }
 
-/// Free ports below those that the kernel gives to clients: such a one could take the port of a server that is down.
+/// Two runs on one machine must not meet: while an engine is down, the other could take its port. Below the ports that the kernel gives to
+/// clients, which could take one just as well.
+fn first_port() -> u16 {
+    18_000 + (std::process::id() % 220) as u16 * 40
+}
+
+/// Kafka and its controller, then ClickHouse by HTTP and natively.
+fn own_ports() -> [u16; 4] {
+    let first = first_port();
+    [first, first + 1, first + 10, first + 20]
+}
+
+/// Free ports for the listeners of the broker.
 pub fn free_ports(number: usize) -> Vec<u16> {
-    let free = (27_500..28_100).filter(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    let first = first_port() + 30;
+    let free = (first..first + 10).filter(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok());
     let ports: Vec<u16> = free.take(number).collect();
-    assert_eq!(ports.len(), number, "too few free ports");
+    assert_eq!(ports.len(), number, "too few free ports from {first} on");
     ports
 }

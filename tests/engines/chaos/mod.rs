@@ -55,7 +55,8 @@ async fn two_processes_survive_a_short_chaos_without_a_lost_or_doubled_record_or
         return;
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-engines/chaos");
-    let orders = Orders { name: "chaos", length: Duration::from_secs(45), processes: 2, seed: 3, rate: 200, folder };
+    // this seed kills and freezes a process, kills both engines, and has inserts refused
+    let orders = Orders { name: "chaos", length: Duration::from_secs(45), processes: 2, seed: 511, rate: 200, folder };
     run(orders).await;
 }
 

@@ -87,8 +87,11 @@ impl Processes {
                 seat.child = None;
                 if !std::mem::take(&mut seat.is_ours_to_end) {
                     let words = format!("process {number} ended by itself with {status}: {}", self.last_words(number));
-                    println!("chaos: {words}");
-                    self.own_ends.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(words);
+                    let mut own_ends = self.own_ends.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                    if !own_ends.contains(&words) {
+                        println!("chaos: {words}"); // while an engine is away it says the same every second
+                    }
+                    own_ends.push(words);
                 }
                 seat.start_at = Instant::now() + RESTART_AFTER;
             }

@@ -102,7 +102,7 @@ impl Recount {
                     continue;
                 };
                 // the ПОС export dates by days
-                let unit = if expected.source == SourceKind::Pos { 86_400 } else { 1 };
+                let unit = if expected.source == SourceKind::Pos { 86_400 } else { 1 }; // the only snapshots of the run
                 let same =
                     |ours: u32, theirs: u32| (i64::from(ours) + MOSCOW) / unit == (i64::from(theirs) + MOSCOW) / unit;
                 let is_answered = matches!(expected.status.as_str(), "answered" | "closed");
