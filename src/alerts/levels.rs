@@ -4,7 +4,9 @@
 
 use std::collections::HashMap;
 
-use crate::model::case::Case;
+use crate::alerts::gate::Delivery;
+use crate::model::apply::DeadlineRules;
+use crate::model::case::{Case, Flag};
 use crate::model::time::Time;
 use crate::model::words::Clock;
 
@@ -38,9 +40,18 @@ pub struct Level {
     pub name: String,
     pub moment: Moment,
     pub role: Role,
+    /// Bits of the clocks that have this level, by their places in [`CLOCKS`].
+    pub clocks: u8,
 }
 
+/// Every clock.
+pub const ALL_CLOCKS: u8 = 0x7f;
+
 impl Level {
+    pub fn covers(&self, clock: u8) -> bool {
+        self.clocks >> clock & 1 == 1
+    }
+
     /// The first second at which the level is reached.
     pub fn reached_at(&self, run: Run) -> u32 {
         let (start, due) = (run.start.seconds().min(run.due.seconds()), run.due.seconds());
@@ -59,24 +70,31 @@ pub struct Run {
     pub due: Time,
 }
 
-/// The clocks that have alerts, by their number in a timer.
-pub const CLOCKS: [Clock; 2] = [Clock::FirstAnswer, Clock::FinalAnswer];
+/// The clocks that have alerts, by their number in a timer and in an id.
+pub const CLOCKS: [Clock; 7] = [
+    Clock::FirstAnswer,
+    Clock::FinalAnswer,
+    Clock::Dispatch,
+    Clock::Moderation,
+    Clock::Coordination,
+    Clock::Execution,
+    Clock::Approval,
+];
 
-/// The clock of a case as far as it runs.
-pub fn running(case: &Case, clock: Clock) -> Option<Run> {
+/// The clock of a case as far as it runs; one that stands still does not. The due time is the one that the tables have,
+/// the rules know what started the clock.
+pub fn running(case: &Case, rules: &dyn DeadlineRules, clock: Clock) -> Option<Run> {
     if !case.is_open() {
         return None;
     }
-    let registered = case.registered_at;
-    let (stop, due, start) = if clock == Clock::FirstAnswer {
-        (case.first_stop(), case.due_first, registered)
-    } else {
-        (case.final_stop(), case.due_final, case.round_since.or(registered))
-    };
-    match (stop, due, start) {
-        (None, Some(due), Some(start)) => Some(Run { start, due }),
-        _ => None,
-    }
+    let due = match clock {
+        Clock::FirstAnswer => case.due_first.filter(|_| case.first_stop().is_none()),
+        Clock::FinalAnswer => case.due_final.filter(|_| case.final_stop().is_none() && !case.is(Flag::Paused)),
+        stage => case.due_stage.filter(|_| case.stage() == Some(stage)),
+    }?;
+    // rules that changed since may know no start; the breach comes at the due time all the same
+    let start = rules.start(case, clock).or(case.registered_at).unwrap_or(due);
+    Some(Run { start, due })
 }
 
 /// Levels and names.
@@ -86,12 +104,16 @@ pub struct Ladder {
     /// Block code → head, responsible; where it is missing, the post with the name of the block stands in.
     pub posts: HashMap<String, (Option<String>, Option<String>)>,
     pub curator: String,
+    /// What people are told at once.
+    pub delivery: Delivery,
+    /// The end of a calendar is an alert so many days before.
+    pub calendar_days: u16,
 }
 
 impl Default for Ladder {
     /// Equals the shipped `pipelines/alerts/ladder.toml`.
     fn default() -> Ladder {
-        let level = |name: &str, moment, role| Level { name: name.to_owned(), moment, role };
+        let level = |name: &str, moment, role| Level { name: name.to_owned(), moment, role, clocks: ALL_CLOCKS };
         Ladder {
             levels: vec![
                 level("warn_50", Moment::Share(50), Role::Body),
@@ -101,6 +123,8 @@ impl Default for Ladder {
             ],
             posts: HashMap::new(),
             curator: "Куратор ЦУР".to_owned(),
+            delivery: Delivery::default(),
+            calendar_days: 180,
         }
     }
 }

@@ -5,25 +5,26 @@
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 
+use crate::alerts::calendars::CalendarEnd;
+use crate::alerts::levels::CLOCKS;
+use crate::alerts::russian::{date_time, iso, span};
 use crate::model::case::{BlockId, BodyId, TerritoryId};
 use crate::model::ids::CaseKey;
 use crate::model::time::Time;
-use crate::partition::ports::StreamId;
+use crate::model::words::Clock;
 
 /// XXH3-128 of what makes an alert this alert.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct AlertId(pub u128);
 
-/// The clocks by their number in a timer, as tables and messages call them.
-pub const CLOCK_NAMES: [&str; 2] = ["first_answer", "final_answer"];
-
 pub const FIRING: &str = "firing";
 pub const RESOLVED: &str = "resolved";
 
-/// Bits of a version below the version of the case.
-pub const VERSION_BITS: u32 = 3;
-const RESOLVED_BIT: u64 = 4;
-pub const WEBHOOK_BIT: u64 = 2;
+/// Bits of a version below the version of the case, the strongest first: what comes later in the life of a state is larger.
+pub const VERSION_BITS: u32 = 4;
+const RESOLVED_BIT: u64 = 8;
+pub const WEBHOOK_BIT: u64 = 4;
+pub const HELD_BIT: u64 = 2;
 pub const KAFKA_BIT: u64 = 1;
 
 pub fn alert_id(case: CaseKey, clock: u8, due: u32, level: &str) -> AlertId {
@@ -39,7 +40,6 @@ pub fn alert_id(case: CaseKey, clock: u8, due: u32, level: &str) -> AlertId {
 #[derive(Clone, Debug)]
 pub struct Raise {
     pub id: AlertId,
-    pub stream: StreamId,
     pub case_key: CaseKey,
     /// Row of the case that the alert follows from.
     pub version: u64,
@@ -61,9 +61,11 @@ pub struct Resolve {
     pub version: u64,
 }
 
+/// What a partition wants of the outbox, in this order for each alert.
 #[derive(Clone, Debug)]
 pub enum Order {
     Raise(Raise),
+    Calendar(CalendarEnd),
     Resolve(Resolve),
 }
 
@@ -72,7 +74,8 @@ pub enum Order {
 pub struct Known {
     pub id: AlertId,
     pub case_key: u64,
-    pub clock: u8,
+    /// Its name.
+    pub clock: String,
     pub level: String,
     pub due: u32,
 }
@@ -101,6 +104,10 @@ pub struct AlertRow {
     pub text: String,
     pub kafka_sent_at: i64,
     pub webhook_sent_at: i64,
+    /// Why the webhook was not called at once; empty if nothing held it back.
+    pub held: String,
+    /// The digest that told it.
+    pub digest_id: String,
 }
 
 impl AlertRow {
@@ -133,20 +140,9 @@ impl AlertRow {
     }
 }
 
-/// Moscow time as RFC 3339 with milliseconds.
-pub fn iso(millis: i64) -> String {
-    moscow(millis).map(|time| time.format("%Y-%m-%dT%H:%M:%S%.3f+03:00").to_string()).unwrap_or_default()
-}
-
-fn moscow(millis: i64) -> Option<chrono::NaiveDateTime> {
-    let shifted = millis + i64::from(crate::model::time::MOSCOW_OFFSET_SECONDS) * 1000;
-    chrono::DateTime::from_timestamp_millis(shifted).map(|time| time.naive_utc())
-}
-
 /// What the alert says on a wall: the case, its due time, how much is left or lost, who has it.
 pub fn text(case_id: &str, clock: u8, due: Time, now: Time, body: &str) -> String {
-    let what = if clock == 0 { "первого ответа" } else { "ответа" };
-    let due_text = moscow(i64::from(due.seconds()) * 1000).map(|time| time.format("%d.%m.%Y %H:%M").to_string());
+    let what = CLOCKS.get(usize::from(clock)).map_or("ответа", |clock| term(*clock));
     let when = match (now > due, now.seconds_since(due), due.seconds_since(now)) {
         (true, ..60, _) => "просрочен менее чем на минуту".to_owned(),
         (true, late, _) => format!("просрочен на {}", span(late, true)),
@@ -158,27 +154,49 @@ pub fn text(case_id: &str, clock: u8, due: Time, now: Time, body: &str) -> Strin
     } else {
         format!("Исполнитель: {body}")
     };
-    format!("Обращение № {case_id}: срок {what} {}, {when}. {holder}.", due_text.unwrap_or_default())
+    format!("Обращение № {case_id}: срок {what} {}, {when}. {holder}.", date_time(due))
 }
 
-/// A length of time in its largest whole unit; "на 1 минуту", but "до срока 1 минута".
-fn span(seconds: u32, accusative: bool) -> String {
-    match seconds {
-        ..3_600 if accusative => counted(seconds / 60, ["минуту", "минуты", "минут"]),
-        ..3_600 => counted(seconds / 60, ["минута", "минуты", "минут"]),
-        ..86_400 => counted(seconds / 3_600, ["час", "часа", "часов"]),
-        _ => counted(seconds / 86_400, ["день", "дня", "дней"]),
+/// What the term is of.
+fn term(clock: Clock) -> &'static str {
+    match clock {
+        Clock::FirstAnswer => "первого ответа",
+        Clock::FinalAnswer => "ответа",
+        Clock::Dispatch => "направления исполнителю",
+        Clock::Moderation => "модерации",
+        Clock::Coordination => "координации",
+        Clock::Execution => "исполнения",
+        Clock::Approval => "согласования",
     }
 }
 
-/// A number with its noun: one, few, many.
-fn counted(number: u32, [one, few, many]: [&str; 3]) -> String {
-    let noun = match (number % 10, number % 100) {
-        (1, tens) if tens != 11 => one,
-        (2..=4, tens) if !(12..=14).contains(&tens) => few,
-        _ => many,
-    };
-    format!("{number} {noun}")
+#[cfg(test)]
+pub fn sample_row() -> AlertRow {
+    AlertRow {
+        kafka_topic: "in".to_owned(),
+        kafka_partition: 0,
+        alert_id: format!("{:032x}", 1),
+        version: 7 << VERSION_BITS | KAFKA_BIT,
+        state: FIRING.to_owned(),
+        source: "pos".to_owned(),
+        case_key: 1,
+        case_id: "1".to_owned(),
+        clock: "final_answer".to_owned(),
+        level: "breach".to_owned(),
+        due: 1_767_646_799,
+        level_at: 1_767_646_800,
+        raised_at: 1_767_646_800_100,
+        resolved_at: 0,
+        addressee: "Минздрав".to_owned(),
+        body: "minzdrav".to_owned(),
+        block: "health".to_owned(),
+        territory: String::new(),
+        text: "x".to_owned(),
+        kafka_sent_at: 1,
+        webhook_sent_at: 0,
+        held: String::new(),
+        digest_id: String::new(),
+    }
 }
 
 #[cfg(test)]
@@ -209,6 +227,17 @@ mod tests {
         ] {
             assert!(said(after).contains(words), "{} has not {words}", said(after));
         }
+    }
+
+    #[test]
+    fn a_later_state_of_a_row_has_a_larger_version_and_a_newer_row_of_the_case_the_largest() {
+        let raised = AlertRow { version: 7 << VERSION_BITS, ..sample_row() };
+        let told = raised.version | KAFKA_BIT | WEBHOOK_BIT;
+        let held = raised.version | KAFKA_BIT | HELD_BIT;
+        let resolved = raised.resolved(7, 5);
+        assert!(raised.version < held && held < told && told < resolved.version);
+        assert!(resolved.version | KAFKA_BIT | HELD_BIT | WEBHOOK_BIT < 8 << VERSION_BITS);
+        assert_eq!((resolved.kafka_sent_at, resolved.resolved_at), (0, 5), "it is to be sent once more");
     }
 
     #[test]

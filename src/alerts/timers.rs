@@ -6,8 +6,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 const LEVEL_BITS: u32 = 3;
-const SLOT_BITS: u32 = LEVEL_BITS + 2;
-/// Cases of one partition that can have timers: 134 million, 19 GB of cases.
+const CLOCK_BITS: u32 = 3;
+const SLOT_BITS: u32 = LEVEL_BITS + CLOCK_BITS;
+/// Cases of one partition that can have timers: 67 million, 11 GB of cases.
 const MAX_PLACES: u32 = 1 << (32 - SLOT_BITS);
 
 /// A level of a clock of the case at a place of the store.
@@ -16,7 +17,7 @@ pub struct Timer {
     /// Seconds since the epoch.
     pub at: u32,
     pub place: u32,
-    /// Index into `levels::CLOCKS`, up to 3.
+    /// Index into `levels::CLOCKS`, up to 7.
     pub clock: u8,
     /// Index into the ladder, up to 7.
     pub level: u8,
@@ -24,7 +25,7 @@ pub struct Timer {
 
 impl Timer {
     fn pack(self) -> u64 {
-        let slot = u32::from(self.clock & 3) << LEVEL_BITS | u32::from(self.level & 7);
+        let slot = u32::from(self.clock & 7) << LEVEL_BITS | u32::from(self.level & 7);
         u64::from(self.at) << 32 | u64::from(self.place << SLOT_BITS | slot)
     }
 
@@ -33,7 +34,7 @@ impl Timer {
         Timer {
             at: (packed >> 32) as u32,
             place: low >> SLOT_BITS,
-            clock: (low >> LEVEL_BITS & 3) as u8,
+            clock: (low >> LEVEL_BITS & 7) as u8,
             level: (low & 7) as u8,
         }
     }
@@ -83,7 +84,7 @@ mod tests {
     proptest! {
         #[test]
         fn timers_come_back_whole_and_in_the_order_of_time(
-            raw in proptest::collection::vec((1..u32::MAX, 0..MAX_PLACES, 0..4u8, 0..8u8), 0..200)
+            raw in proptest::collection::vec((1..u32::MAX, 0..MAX_PLACES, 0..8u8, 0..8u8), 0..200)
         ) {
             let mut timers = Timers::default();
             for (at, place, clock, level) in &raw {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::alerts::calendars::CalendarEnd;
 use crate::config::Config;
 use crate::enrich::identity::{IdentityKey, IdentityKeyError};
 use crate::enrich::names::NameLists;
@@ -122,6 +123,16 @@ impl SharedRules {
                 )
             })
             .collect()
+    }
+
+    /// Where each calendar ends, and when that is to be an alert.
+    pub fn calendar_ends(&self, days_before: u16) -> Vec<CalendarEnd> {
+        let end = |calendar: &Calendar| {
+            let ends_at = calendar.ends_at();
+            let told_at = ends_at.plus_seconds(-86_400 * i64::from(days_before));
+            CalendarEnd { name: calendar.name().to_owned(), ends_at, told_at }
+        };
+        self.calendars.iter().map(end).collect()
     }
 
     /// The rules as a source's partitions ask them.

@@ -17,10 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use crate::alerts::desk::{Desk, Message};
-use crate::alerts::levels::Ladder;
-use crate::alerts::outbox::{self, Outbox, run_webhook};
-use crate::alerts::webhook::Webhook;
+use crate::app::alerts::Alerts;
 use crate::app::registry::Registry;
 use crate::app::rules::{RulesError, SharedRules, SourceRules};
 use crate::config::{Config, Pipeline};
@@ -45,15 +42,11 @@ use crate::sink::clickhouse::ClickHouse;
 use crate::telemetry::metrics;
 
 /// Longest pause between two attempts at a server that is away.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(8);
+pub(super) const LONGEST_BACKOFF: Duration = Duration::from_secs(8);
 
 /// Leaving the group takes this long at most, and with a second signal no longer than the other.
 const CLOSING: Duration = Duration::from_secs(5);
 const AT_ONCE: Duration = Duration::from_millis(500);
-/// Alerts on their way out get so long at the end.
-const ALERTS_CLOSING: Duration = Duration::from_millis(1500);
-/// Rounds of alerts that wait for the webhook.
-const WEBHOOK_QUEUE: usize = 32;
 /// The part of the shutdown budget that is kept for leaving the group.
 const CLOSING_SHARE: u32 = 10;
 
@@ -102,8 +95,8 @@ struct Member {
     slots: Arc<Semaphore>,
     schemas: Option<Arc<dyn SchemaSource>>,
     registry: Arc<Registry>,
-    /// Where alerts go; `None` when they are off.
-    alerts: AlertsIn,
+    /// `None` when they are off.
+    alerts: Option<Alerts>,
     running: HashMap<AssignmentEpoch, Running>,
     workers: JoinSet<(AssignmentEpoch, WorkerEnd)>,
     stopped: Vec<(AssignmentEpoch, StreamId, String)>,
@@ -146,7 +139,7 @@ pub async fn run(
         std::thread::Builder::new().name("tsur-poll".to_owned()).spawn(move || crate::kafka::poll::run(poller))?;
 
     let sink = Arc::new(ClickHouse::new(&config.settings.clickhouse, shared.names.clone(), Retention::OF_TABLES));
-    let (alerts, outbox) = start_alerts(&config, &shared, &sink);
+    let alerts = Alerts::start(&config, &shared, &sink, &registry);
     let rules = config
         .pipelines
         .iter()
@@ -173,8 +166,9 @@ pub async fn run(
     };
     let outcome = member.serve(&mut event_inbox, &mut signal).await;
     member.shut_down(&mut signal, &mut event_inbox).await;
-    let at_once = *signal.borrow() >= 2;
-    end_alerts(member.alerts.take(), outbox, at_once).await;
+    if let Some(alerts) = member.alerts.take() {
+        alerts.end(*signal.borrow() >= 2).await;
+    }
     // the last handles of the consumer go here; closing it leaves the group, which must not outlast the budget
     drop(member.committer);
     let closing = tokio::task::spawn_blocking(move || poll_thread.join());
@@ -191,49 +185,6 @@ pub async fn run(
         }),
         None => Ok(()),
     }
-}
-
-type AlertsIn = Option<(tokio::sync::mpsc::Sender<Message>, Arc<Ladder>)>;
-
-/// The outbox of the process and, where one is configured, the task of the webhook.
-fn start_alerts(config: &Config, shared: &SharedRules, sink: &ClickHouse) -> (AlertsIn, JoinSet<()>) {
-    let mut tasks = JoinSet::new();
-    let settings = &config.settings.alerts;
-    if !settings.enabled {
-        return (None, tasks);
-    }
-    let backoff = Backoff { first: config.settings.clickhouse.first_backoff, longest: LONGEST_BACKOFF, salt: 0 };
-    let webhook = settings.webhook_url.as_ref().map(|url| {
-        let (rows, inbox) = tokio::sync::mpsc::channel(WEBHOOK_QUEUE);
-        let webhook = Webhook::new(url, settings.webhook_timeout);
-        tasks.spawn(run_webhook(webhook, sink.client().clone(), inbox, backoff));
-        rows
-    });
-    let ladder = Arc::new(config.ladder.clone());
-    let (orders, inbox) = tokio::sync::mpsc::channel(outbox::QUEUE);
-    let outbox = Outbox {
-        client: sink.client().clone(),
-        kafka: base_config(&config.settings.kafka),
-        topic: settings.kafka_topic.clone(),
-        ladder: ladder.clone(),
-        names: shared.names.clone(),
-        reference: config.reference.clone(),
-        webhook,
-        backoff,
-    };
-    tasks.spawn(outbox.run(inbox));
-    (Some((orders, ladder)), tasks)
-}
-
-/// Lets out what was raised, but not for long: what is left is raised or sent again after the next start.
-async fn end_alerts(alerts: AlertsIn, mut tasks: JoinSet<()>, at_once: bool) {
-    drop(alerts);
-    let all = async { while tasks.join_next().await.is_some() {} };
-    let patience = if at_once { Duration::ZERO } else { ALERTS_CLOSING };
-    if tokio::time::timeout(patience, all).await.is_err() {
-        warn!("alerts that were not sent yet are sent after the next start");
-    }
-    tasks.shutdown().await;
 }
 
 fn source_entry(pipeline: &Pipeline) -> (String, (Arc<str>, Arc<str>)) {
@@ -317,10 +268,7 @@ impl Member {
             retention,
             backoff: Backoff { first: settings.clickhouse.first_backoff, longest: LONGEST_BACKOFF, salt: epoch.0 },
             clock: Clock::system(),
-            alerts: self
-                .alerts
-                .as_ref()
-                .map(|(outbox, ladder)| Desk::new(stream.clone(), ladder.clone(), outbox.clone())),
+            alerts: self.alerts.as_ref().map(|alerts| alerts.desk(&stream)),
         };
         let (stop, stop_inbox) = watch::channel(Stop::No);
         let (status, status_copy) = watch::channel(PartitionStatus::default());

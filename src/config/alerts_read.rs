@@ -5,7 +5,8 @@ use super::errors::Errors;
 use super::files::{ConfigFile, Folder};
 use super::reader::{Document, Table};
 use super::reference::Reference;
-use crate::alerts::levels::{Ladder, Level, MAX_LEVELS, Moment, Role};
+use crate::alerts::gate::{Delivery, Quiet};
+use crate::alerts::levels::{ALL_CLOCKS, CLOCKS, Ladder, Level, MAX_LEVELS, Moment, Role};
 
 const NAME: &str = "1 to 40 small latin letters, digits and _";
 const ROLES: [(&str, Role); 4] =
@@ -51,7 +52,9 @@ fn ladder(file: &ConfigFile, reference: &Reference, errors: &Errors) -> Ladder {
                 table.refuse("code", format!("{code:?} is there twice"), "each block once");
             }
         }
-        Ladder { levels, posts, curator: root.text("curator").unwrap_or(default.curator) }
+        let calendar_days = root.table("calendar").integer("days_before", 1..=730).unwrap_or(default.calendar_days);
+        let delivery = delivery(&root.table("delivery"), &levels);
+        Ladder { levels, posts, curator: root.text("curator").unwrap_or(default.curator), delivery, calendar_days }
     })
 }
 
@@ -76,7 +79,63 @@ fn level(table: &Table) -> Option<Level> {
             None
         }
     };
-    Some(Level { name: name?, moment: moment?, role: role? })
+    Some(Level { name: name?, moment: moment?, role: role?, clocks: clocks(table) })
+}
+
+fn clocks(table: &Table) -> u8 {
+    let words = table.texts("clocks");
+    let mut bits = 0;
+    for word in &words {
+        match CLOCKS.iter().position(|clock| clock.name() == word) {
+            Some(place) => bits |= 1 << place,
+            None => table.refuse("clocks", format!("{word:?} is no clock"), CLOCKS.map(|clock| clock.name()).join(" | ")),
+        }
+    }
+    if words.is_empty() { ALL_CLOCKS } else { bits }
+}
+
+fn delivery(table: &Table, levels: &[Level]) -> Delivery {
+    let default = Delivery::default();
+    let quiet = match (time_of_day(table, "quiet_from"), time_of_day(table, "quiet_to")) {
+        (Some(from), Some(to)) if from != to => Some(Quiet { from, to, except: except(table, levels) }),
+        (None, None) => {
+            if !except(table, levels).is_empty() {
+                table.refuse("quiet_except", "there are no quiet hours", "quiet_from and quiet_to with it");
+            }
+            None
+        }
+        _ => {
+            table.refuse_whole("quiet hours need a beginning and another end", "quiet_from = \"22:00\", quiet_to = \"07:00\"");
+            None
+        }
+    };
+    Delivery {
+        singles: table.integer("singles", 0..=10_000).unwrap_or(default.singles),
+        group_seconds: table.integer("group_seconds", 1..=3_600).unwrap_or(default.group_seconds),
+        per_hour: table.integer("per_hour", 0..=100_000).unwrap_or(default.per_hour),
+        quiet,
+    }
+}
+
+fn except(table: &Table, levels: &[Level]) -> Vec<String> {
+    let names = table.texts("quiet_except");
+    for name in names.iter().filter(|name| levels.iter().all(|level| level.name != **name)) {
+        table.refuse("quiet_except", format!("{name:?} is no level"), "names of the levels above");
+    }
+    names
+}
+
+/// Seconds of the day.
+fn time_of_day(table: &Table, key: &'static str) -> Option<u32> {
+    let text = table.text(key)?;
+    let parsed = text.split_once(':').and_then(|(hours, minutes)| {
+        let (hours, minutes) = (hours.parse::<u32>().ok()?, minutes.parse::<u32>().ok()?);
+        (hours < 24 && minutes < 60).then_some(hours * 3600 + minutes * 60)
+    });
+    if parsed.is_none() {
+        table.refuse(key, format!("{text:?} is no time of day"), "HH:MM, Moscow time");
+    }
+    parsed
 }
 
 fn order(moment: Moment) -> (bool, u32) {
@@ -116,6 +175,31 @@ mod tests {
         let (_, mistakes) = read_text(text);
         for wanted in ["level[0].name", "level[1].percent", "level[1].to", "level[2]", "block[0].code", "block[0].who"]
         {
+            assert!(mistakes.iter().any(|mistake| mistake.contains(wanted)), "{wanted}: {mistakes:#?}");
+        }
+    }
+
+    #[test]
+    fn quiet_hours_limits_clocks_and_the_days_of_the_calendar_are_read() {
+        let text = "[[level]]\nname = \"late\"\nhours_after = 0\nto = \"body\"\nclocks = [\"final_answer\", \"approval\"]\n\
+                    [delivery]\nsingles = 3\ngroup_seconds = 30\nper_hour = 9\nquiet_from = \"22:30\"\nquiet_to = \"07:00\"\n\
+                    quiet_except = [\"late\"]\n[calendar]\ndays_before = 90\n";
+        let (ladder, mistakes) = read_text(text);
+        assert_eq!(mistakes, Vec::<String>::new());
+        assert_eq!((ladder.levels[0].clocks, ladder.calendar_days), (0b100_0010, 90));
+        let quiet = Quiet { from: 22 * 3600 + 1800, to: 7 * 3600, except: vec!["late".to_owned()] };
+        assert_eq!(
+            ladder.delivery,
+            Delivery { singles: 3, group_seconds: 30, per_hour: 9, quiet: Some(quiet) }
+        );
+    }
+
+    #[test]
+    fn mistakes_of_delivery_and_clocks_are_named() {
+        let text = "[[level]]\nname = \"late\"\nhours_after = 0\nto = \"body\"\nclocks = [\"third_answer\"]\n\
+                    [delivery]\nsingles = -1\nquiet_from = \"25:00\"\nquiet_to = \"07:00\"\n";
+        let (_, mistakes) = read_text(text);
+        for wanted in ["level[0].clocks", "delivery.singles", "delivery.quiet_from"] {
             assert!(mistakes.iter().any(|mistake| mistake.contains(wanted)), "{wanted}: {mistakes:#?}");
         }
     }

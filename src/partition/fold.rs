@@ -394,6 +394,11 @@ impl<R: DeadlineRules> Fold<R> {
         }
     }
 
+    /// The rules in force.
+    pub fn rules(&self) -> &R {
+        &self.rules
+    }
+
     /// The bytes of the batch; the next one starts empty.
     pub fn seal(&mut self, tick: i64, rules: RulesVersion) -> Vec<u8> {
         self.is_crowded = false;

@@ -277,7 +277,7 @@ where
             desk.touch(key);
         }
         if self.pending.is_empty() && !self.fold.is_full() {
-            desk.turn(&self.fold.cases, self.a.clock.unix_millis());
+            desk.turn(&self.fold.cases, self.fold.rules(), self.a.clock.unix_millis());
         }
     }
 
@@ -299,7 +299,7 @@ where
                 let last = chunk.record(stopped_at - 1).0;
                 self.next = self.next.max(last.offset.next());
                 if let Some(desk) = &mut self.a.alerts {
-                    desk.note_read(last.time, self.a.clock.unix_millis());
+                    desk.note_read(last.time, self.a.clock.unix_millis(), self.next);
                 }
             }
             self.watch_rejects()?;
