@@ -10,6 +10,7 @@ pub mod commands;
 pub mod config;
 pub mod demo;
 pub mod enrich;
+pub mod explain;
 pub mod generate;
 pub mod kafka;
 pub mod mapping;

@@ -234,7 +234,8 @@ impl Desk {
             let case = cases.at(timer.place);
             if case.version.offset() >= self.landed {
                 self.waiting.push(timer);
-            } else if let Some(run) = CLOCKS.get(usize::from(timer.clock)).and_then(|clock| running(case, rules, *clock))
+            } else if let Some(run) =
+                CLOCKS.get(usize::from(timer.clock)).and_then(|clock| running(case, rules, *clock))
                 && let Some(raise) = self.raise(case, run, timer, now_millis)
             {
                 self.set_next(timer.place, case, timer.clock, Some(run));

@@ -141,9 +141,11 @@ mod tests {
 
     #[test]
     fn the_number_agrees_with_its_noun_and_the_list_of_cases_is_bounded() {
-        for (count, words, more) in
-            [(1, "отложено 1 уведомление,", "."), (12, "12 уведомлений,", " и ещё 2."), (22, "22 уведомления,", " и ещё 12.")]
-        {
+        for (count, words, more) in [
+            (1, "отложено 1 уведомление,", "."),
+            (12, "12 уведомлений,", " и ещё 2."),
+            (22, "22 уведомления,", " и ещё 12."),
+        ] {
             let text = digest(&pile(Why::Rate, count), &Ladder::default(), 0).text;
             assert!(text.contains(words) && text.ends_with(more), "{text}");
         }

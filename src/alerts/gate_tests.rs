@@ -17,7 +17,12 @@ fn night() -> Option<Quiet> {
 }
 
 fn row(id: u32, level: &str) -> AlertRow {
-    AlertRow { alert_id: format!("{id:032x}"), level: level.to_owned(), addressee: "Минздрав".to_owned(), ..sample_row() }
+    AlertRow {
+        alert_id: format!("{id:032x}"),
+        level: level.to_owned(),
+        addressee: "Минздрав".to_owned(),
+        ..sample_row()
+    }
 }
 
 fn name(admitted: &Admitted) -> &'static str {

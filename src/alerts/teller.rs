@@ -135,10 +135,8 @@ impl Teller {
     /// Tells the piles whose time has come.
     async fn digests(&self, state: &mut State) {
         let now = (now_millis() / 1000) as u32;
-        let streams: HashSet<(String, u16)> = (self.streams)()
-            .iter()
-            .map(|stream| (stream.topic.to_string(), stream.partition.0 as u16))
-            .collect();
+        let streams: HashSet<(String, u16)> =
+            (self.streams)().iter().map(|stream| (stream.topic.to_string(), stream.partition.0 as u16)).collect();
         let is_ours = |row: &AlertRow| streams.contains(&(row.kafka_topic.clone(), row.kafka_partition));
         for pile in state.gate.due(now, is_ours) {
             self.tell_digest(&pile, state).await;

@@ -41,12 +41,7 @@ pub struct Alerts {
 
 impl Alerts {
     /// Starts the tasks; `None` when alerts are off.
-    pub fn start(
-        config: &Config,
-        shared: &SharedRules,
-        sink: &ClickHouse,
-        registry: &Arc<Registry>,
-    ) -> Option<Alerts> {
+    pub fn start(config: &Config, shared: &SharedRules, sink: &ClickHouse, registry: &Arc<Registry>) -> Option<Alerts> {
         let settings = &config.settings.alerts;
         if !settings.enabled {
             return None;

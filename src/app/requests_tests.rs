@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::sources_tests::{Bench, installation, load};
 use crate::config::Config;
 use crate::model::calendar::{Calendar, add_hours};
-use crate::model::case::Case;
+use crate::model::case::{Case, Flag};
 use crate::model::time::Time;
 use crate::model::words::Outcome;
 use crate::publish::{Row, TableReader};
@@ -165,7 +165,7 @@ fn every_difference_between_our_verdict_and_the_city_s_is_explained() {
     let mut unexplained = Vec::new();
     let mut count = |what: &'static str| *counts.entry(what).or_default() += 1;
     for (id, kind, case) in &rows {
-        let city = case.source_overdue;
+        let city = case.is(Flag::SourceOverdue);
         match is_late(case.planned_at, case, now) {
             Some(ours) if ours == city => count("by its date: agree"),
             Some(_) => unexplained.push(format!("{id} by its date")),

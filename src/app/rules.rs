@@ -12,8 +12,9 @@ use crate::enrich::names::NameLists;
 use crate::mapping::dictionaries::Dictionaries;
 use crate::model::apply::{DeadlineRules, Deadlines};
 use crate::model::calendar::{Calendar, MoscowDay};
-use crate::model::case::Case;
-use crate::model::policy::{CaseFacts, Due, NameIds, Policies, PolicyId};
+use crate::model::case::{Case, Paused};
+use crate::model::clocks::{self, RunningClock};
+use crate::model::policy::{NameIds, Policies, PolicyId};
 use crate::model::time::Time;
 use crate::model::words::Clock;
 
@@ -151,30 +152,38 @@ fn date_of(time: Time) -> String {
     date.map(|date| date.format("%d.%m.%Y").to_string()).unwrap_or_default()
 }
 
+impl SourceRules {
+    /// The clocks of a case that run now, for whoever waits for them.
+    pub fn running_clocks(&self, case: &Case) -> [Option<RunningClock>; 3] {
+        clocks::running_clocks(case, self.source, &self.policies)
+    }
+
+    /// The number of the source, as the policies know it.
+    pub fn source(&self) -> u8 {
+        self.source
+    }
+}
+
 impl DeadlineRules for SourceRules {
     fn deadlines(&self, case: &Case) -> Deadlines {
-        let facts = CaseFacts {
-            source: self.source,
-            law: case.law,
-            fast_track: case.fast_track,
-            block: case.block.0,
-            topic: case.topic.0,
-            body: case.body.0,
-            priority: case.priority,
-            kind: case.kind,
-        };
-        let (Some(id), Some(registered)) = (self.policies.first_match(&facts), case.registered_at) else {
-            return Deadlines::default();
-        };
-        let due = |clock, start| match self.policies.due(id, clock, start) {
-            Due::At(at) => Some(at),
-            Due::None | Due::CalendarMissing => None, // a guessed deadline would be a wrong one
-        };
+        let now = clocks::assess(case, self.source, &self.policies);
         Deadlines {
-            policy: self.numbers[usize::from(id.0)],
-            due_first: due(Clock::FirstAnswer, registered),
-            due_final: due(Clock::FinalAnswer, case.round_since.unwrap_or(registered)),
+            policy: now.policy.map_or(0, |id| self.numbers[usize::from(id.0)]),
+            due_first: now.due_first,
+            due_final: now.due_final,
+            due_stage: now.due_stage,
+            stage_is_dispatch: now.stage == Some(Clock::Dispatch),
+            is_paused: now.is_paused,
         }
+    }
+
+    fn pause(&self, case: &Case, from: Time, to: Time) -> Paused {
+        clocks::pause_of(case, self.source, &self.policies, from, to)
+    }
+
+    fn start(&self, case: &Case, clock: Clock) -> Option<Time> {
+        let id = self.policies.first_match(&clocks::facts_of(case, self.source))?;
+        clocks::course_of(case, clock, self.policies.goal(id, clock)?).map(|course| course.start)
     }
 }
 

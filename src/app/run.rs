@@ -167,7 +167,8 @@ pub async fn run(
     let outcome = member.serve(&mut event_inbox, &mut signal).await;
     member.shut_down(&mut signal, &mut event_inbox).await;
     if let Some(alerts) = member.alerts.take() {
-        alerts.end(*signal.borrow() >= 2).await;
+        let at_once = *signal.borrow() >= 2;
+        alerts.end(at_once).await;
     }
     // the last handles of the consumer go here; closing it leaves the group, which must not outlast the budget
     drop(member.committer);

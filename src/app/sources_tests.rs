@@ -11,7 +11,7 @@ use crate::config::{self, Config};
 use crate::generate::{Fate, Region, SimulatedRecord, Simulation, SimulationConfig, SourceKind};
 use crate::mapping::mapper::{Mapper, Texts};
 use crate::model::apply::apply;
-use crate::model::case::{Case, RowVersion};
+use crate::model::case::{Case, Flag, RowVersion};
 use crate::model::effects::Effect;
 use crate::model::ids::{CaseKey, Offset};
 use crate::model::time::{MOSCOW_OFFSET_SECONDS, Time};
@@ -142,7 +142,7 @@ fn render(number: usize, told: &Told, bench: &Bench, out: &mut String) {
         ("answered", case.answered_at),
         ("closed", case.closed_at),
     ] {
-        fact(name, at.map_or_else(String::new, |at| moment(at, case.day_only)));
+        fact(name, at.map_or_else(String::new, |at| moment(at, case.is(Flag::DayOnly))));
     }
     fact("block", names.blocks.name(u16::from(case.block.0)).to_string());
     fact("topic", names.topics.name(case.topic.0).to_string());
@@ -157,8 +157,8 @@ fn render(number: usize, told: &Told, bench: &Bench, out: &mut String) {
     fact("priority", if case.priority == Priority::Urgent { "urgent".to_owned() } else { String::new() });
     fact("rating", if case.rating > 0 { case.rating.to_string() } else { String::new() });
     fact("round", if case.review_round > 0 { case.review_round.to_string() } else { String::new() });
-    fact("fast track", if case.fast_track { "yes".to_owned() } else { String::new() });
-    fact("overdue by the source", if case.source_overdue { "yes".to_owned() } else { String::new() });
+    fact("fast track", if case.is(Flag::FastTrack) { "yes".to_owned() } else { String::new() });
+    fact("overdue by the source", if case.is(Flag::SourceOverdue) { "yes".to_owned() } else { String::new() });
     fact("author", if case.author_key != 0 { "a keyed hash".to_owned() } else { String::new() });
     fact("policy", names.policies.name(case.policy).to_string());
     let _ = writeln!(out, "   {}", facts.join(" · "));

@@ -31,6 +31,8 @@ pub(super) const SLA: &[Measure] = &[
     ("declined", "k = 12"),
     ("transferred", "k = 13"),
     ("merged", "k = 14"),
+    ("stage_breached", "k = 15"),
+    ("held_seconds", "(k = 16) * amount"),
 ];
 
 pub(super) const SATISFACTION: &[Measure] = &[

@@ -4,6 +4,7 @@
 mod audit;
 mod check;
 mod demo;
+mod explain;
 mod generate;
 mod migrate;
 mod pace;
@@ -52,6 +53,8 @@ enum Command {
     Demo(demo::Args),
     /// Check every configuration file and report all mistakes at once
     Check(check::Args),
+    /// Explain a case: which SLA policy it has and why, and every step of its clocks
+    Explain(explain::Args),
     /// Create or update the ClickHouse schema, and the Kafka topics if asked
     Migrate(migrate::Args),
     /// Publish files (ПОС export, CSV, JSON lines) into a Kafka topic
@@ -71,6 +74,7 @@ pub fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Run(args) => run::main(&folder, &args),
         Command::Demo(args) => demo::main(&folder, &args),
         Command::Check(args) => check::main(&folder, &args),
+        Command::Explain(args) => explain::main(&folder, &args),
         Command::Migrate(args) => migrate::main(&folder, &args),
         Command::Publish(args) => publish::main(&folder, &args),
         Command::Generate(args) => generate::main(&folder, &args),

@@ -88,7 +88,9 @@ fn clocks(table: &Table) -> u8 {
     for word in &words {
         match CLOCKS.iter().position(|clock| clock.name() == word) {
             Some(place) => bits |= 1 << place,
-            None => table.refuse("clocks", format!("{word:?} is no clock"), CLOCKS.map(|clock| clock.name()).join(" | ")),
+            None => {
+                table.refuse("clocks", format!("{word:?} is no clock"), CLOCKS.map(|clock| clock.name()).join(" | "))
+            }
         }
     }
     if words.is_empty() { ALL_CLOCKS } else { bits }
@@ -105,7 +107,10 @@ fn delivery(table: &Table, levels: &[Level]) -> Delivery {
             None
         }
         _ => {
-            table.refuse_whole("quiet hours need a beginning and another end", "quiet_from = \"22:00\", quiet_to = \"07:00\"");
+            table.refuse_whole(
+                "quiet hours need a beginning and another end",
+                "quiet_from = \"22:00\", quiet_to = \"07:00\"",
+            );
             None
         }
     };
@@ -188,10 +193,7 @@ mod tests {
         assert_eq!(mistakes, Vec::<String>::new());
         assert_eq!((ladder.levels[0].clocks, ladder.calendar_days), (0b100_0010, 90));
         let quiet = Quiet { from: 22 * 3600 + 1800, to: 7 * 3600, except: vec!["late".to_owned()] };
-        assert_eq!(
-            ladder.delivery,
-            Delivery { singles: 3, group_seconds: 30, per_hour: 9, quiet: Some(quiet) }
-        );
+        assert_eq!(ladder.delivery, Delivery { singles: 3, group_seconds: 30, per_hour: 9, quiet: Some(quiet) });
     }
 
     #[test]

@@ -182,7 +182,7 @@ impl Case {
             Step::Extended => {
                 self.interim_given = true;
                 self.planned_day += TERM;
-                (Fact::Interim, Some(Status::Interim))
+                (Fact::Extended, Some(Status::Extended))
             }
             Step::OnApproval => (Fact::Approval, Some(Status::Approval)),
             Step::Answer => {

@@ -54,6 +54,8 @@ pub struct Facts {
     /// Sent on from one body to another after the first routing.
     pub transferred: u64,
     pub interim_answers: u64,
+    /// Terms that were prolonged.
+    pub extended: u64,
     /// Final answers; one case may have several after a return. A deferral is not an answer.
     pub answered: u64,
     pub deferred: u64,
@@ -170,6 +172,7 @@ pub(super) enum Fact {
     Routed,
     Transferred,
     Interim,
+    Extended,
     Approval,
     Answered,
     Deferred,
@@ -270,6 +273,7 @@ impl Facts {
                 self.transferred += 1;
             }
             Fact::Interim => self.interim_answers += 1,
+            Fact::Extended => self.extended += 1,
             Fact::Answered => self.answered += 1,
             Fact::Deferred => self.deferred += 1,
             Fact::Closed => self.closed += 1,

@@ -171,7 +171,7 @@ fn canonical_pos(status: &str, decision: &str) -> &'static str {
             "in_work"
         }
         "Перенос срока обработки утвержден. Отправлен ответ Заявителю" => {
-            "interim"
+            "extended"
         }
         "Ответ на утверждении" => "approval",
         "Отправлен ответ заявителю" if decision == "Отложено" => "deferred",

@@ -4,12 +4,13 @@
 //! - an order of arrival never loses a fact: an overtaken event still sets the times it knows, but not the status;
 //! - the same record applied twice changes nothing and counts nothing the second time.
 
-use crate::model::case::{BodyId, Case, RowVersion};
+use crate::model::case::{BodyId, Case, Flag, Paused, RowVersion};
 use crate::model::effects::{Effect, difference};
 use crate::model::facts::{Facts, Shape};
+use crate::model::holders::{ended, route, settle_holders};
 use crate::model::snapshot;
 use crate::model::time::Time;
-use crate::model::words::{EffectKind, EventKind, Outcome, Reaction, Status};
+use crate::model::words::{Clock, EffectKind, EventKind, Outcome, Reaction, Status};
 
 /// What the deadline rules say about a case.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -18,11 +19,28 @@ pub struct Deadlines {
     pub policy: u16,
     pub due_first: Option<Time>,
     pub due_final: Option<Time>,
+    pub due_stage: Option<Time>,
+    /// `due_stage` is that of the clock `dispatch`.
+    pub stage_is_dispatch: bool,
+    /// The final-answer clock stands still in the present status.
+    pub is_paused: bool,
 }
 
 /// The SLA rules as the case machine sees them. Must be a pure function of the case.
 pub trait DeadlineRules {
     fn deadlines(&self, case: &Case) -> Deadlines;
+
+    /// What a stay from `from` to `to` in the status of `case`, in which it is paused, adds to the final answer.
+    fn pause(&self, case: &Case, from: Time, to: Time) -> Paused;
+
+    /// What started a clock that runs, for warnings before its due time; `None` when that is not known.
+    fn start(&self, case: &Case, clock: Clock) -> Option<Time> {
+        match clock {
+            Clock::FinalAnswer => case.round_since.or(case.registered_at),
+            Clock::FirstAnswer | Clock::Dispatch => case.registered_at,
+            Clock::Moderation | Clock::Coordination | Clock::Execution | Clock::Approval => case.status_since,
+        }
+    }
 }
 
 /// The judgement on one record.
@@ -52,7 +70,7 @@ pub fn apply(
     let event = match facts.shape {
         Shape::Event => {
             let event = facts.event.unwrap_or(EventKind::Updated);
-            if seen_before(&case, facts.digest) && !is_news(&case, facts.at) {
+            if seen_before(&case, facts.digest) && !is_news(&case, event, facts.at) {
                 let verdict = Verdict { outcome: Outcome::Duplicate, reason: REASON_SAME_CONTENT, event };
                 return (case, verdict);
             }
@@ -68,12 +86,19 @@ pub fn apply(
             snapshot::apply(&mut case, known.is_none(), facts, effects)
         }
     };
-    case.day_only |= facts.day_only;
+    if facts.day_only {
+        case.flags.set(Flag::DayOnly, true);
+    }
     if facts.has_text && case.text_at == RowVersion(0) {
         case.text_at = version;
     }
+    if let Some(before) = known {
+        leave_status(before, &mut case, rules, effects);
+    }
     renew_deadlines(known, &mut case, rules);
     settle_breaches(&mut case);
+    settle_holders(&mut case);
+    ended(known, &case, effects);
     difference(known, &case, effects);
 
     if let Some(before) = known
@@ -117,8 +142,11 @@ fn seen_before(case: &Case, digest: u64) -> bool {
     (0..8).any(|place| (case.fingerprint >> (16 * place)) as u16 == wanted)
 }
 
-/// Newer than everything the case knows, so it cannot have been applied before.
-fn is_news(case: &Case, at: Time) -> bool {
+/// Newer than everything the case knows, or the registration it waits for: it cannot have been applied before.
+fn is_news(case: &Case, event: EventKind, at: Time) -> bool {
+    if event == EventKind::Registered && case.registered_at.is_none() {
+        return true;
+    }
     let latest = case.status_at.max(case.holder_since).max(case.rated_at);
     latest.is_none_or(|latest| at > latest)
 }
@@ -142,9 +170,6 @@ fn apply_event(case: &mut Case, event: EventKind, facts: &Facts, effects: &mut V
         EventKind::Answered => {
             answer_first(case, at);
             if case.round_since.is_none_or(|round| at >= round) {
-                if case.answered_at.is_none() {
-                    case.answer_body = case.body;
-                }
                 case.answered_at = Some(case.answered_at.map_or(at, |known| known.min(at)));
             }
             advance(case, facts.status.unwrap_or(Status::Answered), at);
@@ -167,8 +192,15 @@ fn apply_event(case: &mut Case, event: EventKind, facts: &Facts, effects: &mut V
             effects.push(counted(case, kind, at, 0));
             if is_current(case, at) {
                 start_round(case, at);
+            } else {
+                start_round_late(case, at);
             }
             advance(case, facts.status.unwrap_or(status), at);
+        }
+        EventKind::Extended => {
+            answer_first(case, at); // the author was told
+            extend(case, at);
+            move_status(case, facts.status.unwrap_or(Status::Extended), at, effects);
         }
         EventKind::Rated => rate(case, facts, at, effects),
         EventKind::StatusChanged => {
@@ -188,6 +220,9 @@ fn is_current(case: &Case, at: Time) -> bool {
 
 fn advance(case: &mut Case, status: Status, at: Time) {
     if is_current(case, at) {
+        if case.status != status || case.status_at.is_none() {
+            case.status_since = Some(at);
+        }
         case.status = status;
         case.status_at = Some(at);
     }
@@ -204,27 +239,53 @@ fn move_status(case: &mut Case, status: Status, at: Time, effects: &mut Vec<Effe
 
 /// An effect of the present holder at a moment.
 pub(super) fn counted(case: &Case, kind: EffectKind, at: Time, value: i32) -> Effect {
-    Effect { kind, at, sign: 1, value, body: case.body, day_only: case.day_only }
+    Effect { kind, at, sign: 1, value, body: case.body, day_only: case.is(Flag::DayOnly) }
 }
 
 /// The case comes back: the answer no longer stands, nor its mark, the final-answer clock starts anew, the total time goes on.
 pub(super) fn start_round(case: &mut Case, at: Time) {
     if case.final_breach_at.is_some() {
-        case.breach_locked = true;
+        case.flags.set(Flag::BreachLocked, true);
     }
     case.review_round = case.review_round.saturating_add(1);
     case.round_since = Some(at);
     case.answered_at = None;
     case.closed_at = None;
+    case.extended_at = None;
+    case.paused_seconds = 0;
+    case.paused_days = 0;
     // a mark is of an answer; the windows keep that it was given
     case.rating = 0;
     case.reaction = None;
 }
 
+/// A return that was overtaken: what the case knows of its end after that moment is the end of the new round.
+fn start_round_late(case: &mut Case, at: Time) {
+    if case.round_since.or(case.registered_at).is_some_and(|start| at <= start) {
+        return; // an even later round is known
+    }
+    let after = |known: Option<Time>| known.filter(|known| *known > at);
+    let (answered, closed) = (after(case.answered_at), after(case.closed_at));
+    let status_at = case.status_at;
+    let marks = (case.rating, case.reaction);
+    start_round(case, at);
+    if case.rated_at.is_some_and(|rated| rated > at) {
+        (case.rating, case.reaction) = marks;
+    }
+    case.answered_at = answered.or(if case.status == Status::Answered { status_at } else { None });
+    case.closed_at = closed;
+}
+
+/// The term is prolonged once in a round; what counts is the earliest word of it.
+pub(super) fn extend(case: &mut Case, at: Time) {
+    if case.round_since.is_none_or(|round| at >= round) {
+        case.extended_at = Some(case.extended_at.map_or(at, |known| known.min(at)));
+    }
+}
+
 pub(super) fn answer_first(case: &mut Case, at: Time) {
     if case.first_answer_at.is_none_or(|known| at < known) {
         case.first_answer_at = Some(at);
-        case.first_answer_body = case.body;
     }
 }
 
@@ -236,31 +297,6 @@ fn end(case: &mut Case, status: Status, at: Time, kind: Option<EffectKind>, effe
         case.closed_at = Some(case.closed_at.map_or(at, |known| known.min(at)));
     }
     advance(case, status, at);
-}
-
-/// Hands the case over. A deadline that fell due before belongs to the body that let it pass.
-pub(super) fn route(case: &mut Case, to: Option<BodyId>, at: Time, effects: &mut Vec<Effect>) {
-    let Some(to) = to.filter(|body| *body != BodyId(0)) else { return };
-    if case.holder_since.is_some_and(|known| at < known) {
-        return; // overtaken: the later hand-over is known already
-    }
-    if case.received_body == BodyId(0) {
-        case.received_body = to;
-    }
-    if case.body != BodyId(0) && case.body != to {
-        let overdue = |due: Option<Time>, stop: Option<Time>| {
-            due.is_some_and(|due| due < at && stop.is_none_or(|stop| stop > due))
-        };
-        if case.breach_body == BodyId(0)
-            && (overdue(case.due_first, case.first_stop()) || overdue(case.due_final, case.final_stop()))
-        {
-            case.breach_body = case.body;
-        }
-        effects.push(counted(case, EffectKind::Transferred, at, 0));
-        case.transfers = case.transfers.saturating_add(1);
-    }
-    case.body = to;
-    case.holder_since = Some(at);
 }
 
 pub(super) fn rate(case: &mut Case, facts: &Facts, at: Time, effects: &mut Vec<Effect>) {
@@ -297,39 +333,73 @@ fn take_attributes(case: &mut Case, facts: &Facts) {
     case.decision = facts.decision.or(case.decision);
     case.kind = facts.kind.or(case.kind);
     case.priority = facts.priority.unwrap_or(case.priority);
-    case.fast_track = facts.fast_track.unwrap_or(case.fast_track);
-    case.source_overdue = facts.source_overdue.unwrap_or(case.source_overdue);
+    if let Some(is_fast) = facts.fast_track {
+        case.flags.set(Flag::FastTrack, is_fast);
+    }
+    if let Some(is_overdue) = facts.source_overdue {
+        case.flags.set(Flag::SourceOverdue, is_overdue);
+    }
     case.planned_at = facts.planned_at.or(case.planned_at);
 }
 
-/// Asks the rules again only when something they look at has changed, and never for a case that has ended:
-/// closed history keeps the deadlines it was judged by.
+/// What leaving a status settles: the pause it was, the stage it was.
+fn leave_status(before: &Case, case: &mut Case, rules: &impl DeadlineRules, effects: &mut Vec<Effect>) {
+    let has_left = case.status_since != before.status_since;
+    if let (true, Some(from), Some(to)) = (has_left && before.is(Flag::Paused), before.status_since, case.status_since)
+        && before.round_since == case.round_since
+    {
+        let pause = rules.pause(before, from, to);
+        case.paused_seconds = case.paused_seconds.saturating_add(pause.seconds);
+        case.paused_days = case.paused_days.saturating_add(pause.days);
+    }
+    let Some(due) = before.due_stage else { return };
+    let left = if before.is(Flag::StageIsDispatch) {
+        case.routed_at.or(if case.is_open() { None } else { case.status_at })
+    } else {
+        case.status_since.filter(|_| has_left)
+    };
+    if left.is_some_and(|left| left > due) {
+        let body = before.holder_at(due).unwrap_or(before.body);
+        effects.push(Effect { body, ..counted(before, EffectKind::StageBreached, due, 0) });
+    }
+}
+
+/// Asks the rules again only when something they look at has changed. A case that has ended is judged by the rules of
+/// its last day: after that only a late fact about the course of its clocks moves them.
 fn renew_deadlines(known: Option<&Case>, case: &mut Case, rules: &impl DeadlineRules) {
     let Some(_) = case.registered_at else { return };
-    let inputs = |case: &Case| {
-        let subject = (case.block, case.topic, case.body, case.priority, case.kind, case.law, case.fast_track);
-        (subject, case.registered_at, case.round_since)
+    let subject = |case: &Case| {
+        let who = (case.block, case.topic, case.body, case.priority, case.kind, case.law);
+        (who, case.is(Flag::FastTrack))
     };
-    let unchanged = known.is_some_and(|before| before.policy != 0 && inputs(before) == inputs(case));
-    let judged = known.is_some_and(|before| before.policy != 0 && !case.is_open());
-    if unchanged || judged {
+    let course = |case: &Case| {
+        let starts = (case.registered_at, case.round_since, case.routed_at, case.interim_at());
+        (starts, case.paused_seconds, case.paused_days, case.extended_at)
+    };
+    let status = |case: &Case| (case.status, case.status_since);
+    let before = known.filter(|before| before.policy != 0);
+    let same_course = before.is_some_and(|before| course(before) == course(case));
+    if same_course && before.is_some_and(|before| subject(before) == subject(case) && status(before) == status(case)) {
+        return;
+    }
+    if same_course && !case.is_open() {
+        case.due_stage = None;
+        case.flags.set(Flag::StageIsDispatch, false);
+        case.flags.set(Flag::Paused, false);
         return;
     }
     let deadlines = rules.deadlines(case);
     case.policy = deadlines.policy;
     case.due_first = deadlines.due_first;
     case.due_final = deadlines.due_final;
+    case.due_stage = deadlines.due_stage;
+    case.flags.set(Flag::StageIsDispatch, deadlines.stage_is_dispatch);
+    case.flags.set(Flag::Paused, deadlines.is_paused);
 }
 
 fn settle_breaches(case: &mut Case) {
-    let missed = |due: Option<Time>, stop: Option<Time>| due.filter(|due| stop.is_some_and(|stop| stop > *due));
-    case.first_breach_at = missed(case.due_first, case.first_stop());
-    if !case.breach_locked {
-        case.final_breach_at = missed(case.due_final, case.final_stop());
-    }
-    let breached = case.first_breach_at.is_some() || case.final_breach_at.is_some();
-    if breached && case.breach_body == BodyId(0) {
-        case.breach_body = case.body;
+    if !case.is(Flag::BreachLocked) {
+        case.final_breach_at = case.due_final.filter(|due| case.final_stop().is_some_and(|stop| stop > *due));
     }
 }
 

@@ -30,6 +30,15 @@ impl MoscowDay {
         u32::try_from(date.to_epoch_days()).ok().map(MoscowDay)
     }
 
+    /// Year, month and day of the month.
+    pub fn date(self) -> Option<chrono::NaiveDate> {
+        i32::try_from(self.0).ok().and_then(chrono::NaiveDate::from_epoch_days)
+    }
+
+    pub fn is_weekend(self) -> bool {
+        self.weekday() >= 5
+    }
+
     /// The second `offset` of the day, 0 ..= 86399, Moscow time; the end of the range for days beyond 2106.
     pub fn second(self, offset: u32) -> Time {
         let seconds = i64::from(self.0) * i64::from(DAY_SECONDS) + i64::from(offset) - i64::from(MOSCOW_OFFSET_SECONDS);
@@ -184,6 +193,12 @@ impl Calendar {
     /// Working seconds from `from` to `to`, zero when `to` is not later. Both must be covered.
     pub fn working_seconds_between(&self, from: Time, to: Time) -> Option<u32> {
         Some(self.working_seconds_until(to)?.saturating_sub(self.working_seconds_until(from)?))
+    }
+
+    /// Working days after the day of `from` up to and with the day of `to`; zero when `to` is not later.
+    pub fn working_days_between(&self, from: Time, to: Time) -> Option<u32> {
+        let before = |time| self.index(MoscowDay::of(time)).map(|index| self.days_before[index + 1]);
+        Some(before(to)?.saturating_sub(before(from)?))
     }
 
     /// Moves a deadline that falls on a day off to the end of the nearest working day before or after it; on a working

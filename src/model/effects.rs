@@ -3,7 +3,7 @@
 //! Invariant: for the standing facts of a case (registered, answered, breached…), the sum of all its effects so far
 //! equals the facts of the case now; a correction takes the old fact back where it was counted and adds the new one.
 
-use crate::model::case::{BlockId, BodyId, Case, TerritoryId};
+use crate::model::case::{BlockId, BodyId, Case, Flag, TerritoryId};
 use crate::model::time::Time;
 use crate::model::words::EffectKind;
 
@@ -41,15 +41,17 @@ fn standing_facts(case: &Case) -> [Option<Effect>; STANDING] {
     let Some(registered_at) = case.registered_at else {
         return [None; STANDING]; // counted once it is known when the case began
     };
-    let effect = |kind, at: Time, value, body| Some(Effect { kind, at, sign: 1, value, body, day_only: case.day_only });
+    let effect =
+        |kind, at: Time, value, body| Some(Effect { kind, at, sign: 1, value, body, day_only: case.is(Flag::DayOnly) });
     let elapsed = |at: Time| i32::try_from(at.seconds_since(registered_at)).unwrap_or(i32::MAX);
     let received = if case.received_body == BodyId(0) { case.body } else { case.received_body };
     [
         effect(EffectKind::Registered, registered_at, 0, received),
         case.first_answer_at.and_then(|at| effect(EffectKind::FirstAnswered, at, elapsed(at), case.first_answer_body)),
         case.answered_at.and_then(|at| effect(EffectKind::Answered, at, elapsed(at), case.answer_body)),
-        case.closed_at.and_then(|at| effect(EffectKind::Closed, at, elapsed(at), case.body)),
-        case.first_breach_at.and_then(|at| effect(EffectKind::FirstBreached, at, 0, case.breach_body)),
+        case.closed_at
+            .and_then(|at| effect(EffectKind::Closed, at, elapsed(at), case.holder_at(at).unwrap_or(case.body))),
+        case.first_breach_at().and_then(|at| effect(EffectKind::FirstBreached, at, 0, case.first_breach_body)),
         case.final_breach_at.and_then(|at| effect(EffectKind::FinalBreached, at, 0, case.breach_body)),
     ]
 }

@@ -3,16 +3,19 @@
 //! Invariant: a row that says the same as the last one changes nothing and counts nothing, so a re-delivered history
 //! is harmless. A row carries no time of its own: what it does not date happened when Kafka received it.
 
-use crate::model::apply::{answer_first, counted, rate, route, start_round};
-use crate::model::case::{BodyId, Case};
+use crate::model::apply::{answer_first, counted, extend, rate, start_round};
+use crate::model::case::{BodyId, Case, Flag};
 use crate::model::effects::Effect;
 use crate::model::facts::Facts;
+use crate::model::holders::route;
 use crate::model::words::{Decision, EffectKind, EventKind, Status};
 
 /// Folds the row into the case and names the main thing that happened.
 pub(super) fn apply(case: &mut Case, is_new: bool, row: &Facts, effects: &mut Vec<Effect>) -> EventKind {
     let before = *case;
-    case.day_only |= row.day_only;
+    if row.day_only {
+        case.flags.set(Flag::DayOnly, true);
+    }
     take_attributes(case, row);
     case.registered_at = row.registered_at.or(case.registered_at).or(Some(row.at));
     route_snapshot(case, is_new, row, effects);
@@ -22,6 +25,9 @@ pub(super) fn apply(case: &mut Case, is_new: bool, row: &Facts, effects: &mut Ve
     if changed {
         case.status = status;
         case.status_at = Some(row.at);
+        // a case that is met for the first time is in its status since nobody knows when, unless it is the first one
+        let is_first = matches!(status, Status::New | Status::Moderation);
+        case.status_since = if is_new { case.registered_at.filter(|_| is_first) } else { Some(row.at) };
     }
     let came_back = !is_new && !before.is_open() && case.is_open();
     let more_rounds = row.review.is_some_and(|rounds| rounds > case.review_round);
@@ -63,14 +69,18 @@ fn stop_clocks(case: &mut Case, row: &Facts, changed: bool, effects: &mut Vec<Ef
     match case.status {
         Status::Answered | Status::Closed if changed || row.completed_at.is_some() => {
             let answered = if changed || case.answered_at.is_none() { Some(ended_at) } else { row.completed_at };
-            if case.answered_at.is_none() {
-                case.answer_body = case.body;
-            }
             case.answered_at = answered.or(case.answered_at);
             case.closed_at = if case.status == Status::Closed { case.answered_at } else { None };
             answer_first(case, ended_at);
         }
         Status::Interim => answer_first(case, row.at),
+        Status::Extended => {
+            answer_first(case, row.at);
+            // the row does not say when the term was prolonged, and a late export must not make it late
+            if let Some(start) = case.round_since.or(case.registered_at) {
+                extend(case, start);
+            }
+        }
         Status::Rejected | Status::Deferred | Status::Duplicate if changed => {
             case.answered_at = None;
             case.closed_at = Some(ended_at);
@@ -99,8 +109,8 @@ fn take_attributes(case: &mut Case, row: &Facts) {
     case.decision = row.decision;
     case.kind = row.kind;
     case.priority = row.priority.unwrap_or(case.priority);
-    case.fast_track = row.fast_track.unwrap_or(false);
-    case.source_overdue = row.source_overdue.unwrap_or(false);
+    case.flags.set(Flag::FastTrack, row.fast_track.unwrap_or(false));
+    case.flags.set(Flag::SourceOverdue, row.source_overdue.unwrap_or(false));
     case.planned_at = row.planned_at;
 }
 
@@ -120,6 +130,7 @@ fn name_event(before: &Case, after: &Case, is_new: bool, came_back: bool, rated:
             Status::Duplicate => EventKind::Merged,
             Status::Returned => EventKind::Returned,
             Status::Interim => EventKind::InterimAnswer,
+            Status::Extended => EventKind::Extended,
             _ if after.body != before.body => EventKind::Routed,
             _ => EventKind::StatusChanged,
         };

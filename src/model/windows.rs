@@ -109,6 +109,8 @@ pub struct WindowValue {
     pub declined: i32,
     pub transferred: i32,
     pub merged: i32,
+    pub stage_breached: i32,
+    pub held_seconds: i64,
     pub rated: i32,
     pub rating_sum: i32,
     pub rated_high: i32,
@@ -140,6 +142,8 @@ impl WindowValue {
             EffectKind::Declined => self.declined += sign,
             EffectKind::Transferred => self.transferred += sign,
             EffectKind::Merged => self.merged += sign,
+            EffectKind::StageBreached => self.stage_breached += sign,
+            EffectKind::Held => self.held_seconds += value,
             EffectKind::Rated => {
                 self.rated += sign;
                 self.rating_sum += value as i32;

@@ -65,6 +65,8 @@ words! {
         Deferred = 11 "deferred",
         Duplicate = 12 "duplicate",
         Transferred = 13 "transferred",
+        /// In work under a term that was prolonged once, with notice to the author.
+        Extended = 14 "extended",
     }
 }
 
@@ -101,6 +103,8 @@ words! {
         StatusChanged = 12 "status_changed",
         /// Attributes changed, the status did not.
         Updated = 13 "updated",
+        /// The term was prolonged, with notice to the author.
+        Extended = 14 "extended",
     }
 }
 
@@ -128,6 +132,10 @@ words! {
         /// Handed from one body to another after the first routing.
         Transferred = 13 "transferred",
         Merged = 14 "merged",
+        /// A stage (moderation, execution…) took longer than agreed; time is when it was due, body the holder when it ended.
+        StageBreached = 15 "stage_breached",
+        /// `value`: seconds for which a body held the open case; counted when it handed the case over or ended it.
+        Held = 16 "held",
     }
 }
 
@@ -186,6 +194,33 @@ words! {
     Clock {
         FirstAnswer = 1 "first_answer",
         FinalAnswer = 2 "final_answer",
+        /// From registration to the first hand-over to a body.
+        Dispatch = 3 "dispatch",
+        /// Stages, by the status of the case: agreements between bodies, nothing is owed to the author by them.
+        Moderation = 4 "moderation",
+        Coordination = 5 "coordination",
+        Execution = 6 "execution",
+        Approval = 7 "approval",
+    }
+}
+
+impl Clock {
+    /// Clocks of the way a case takes inside, not of what the author is owed.
+    pub fn is_stage(self) -> bool {
+        !matches!(self, Clock::FirstAnswer | Clock::FinalAnswer)
+    }
+}
+
+words! {
+    /// What starts a clock of the author.
+    ClockStart {
+        Registration = 1 "registration",
+        /// Open sources: the message was found. The case begins then, as with a registration.
+        Detection = 2 "detection",
+        /// The first hand-over to a body.
+        Dispatch = 3 "dispatch",
+        /// The interim answer: without one the clock never starts.
+        InterimAnswer = 4 "interim_answer",
     }
 }
 
@@ -196,6 +231,7 @@ words! {
         Days = 2 "days",
         WorkingHours = 3 "working_hours",
         WorkingDays = 4 "working_days",
+        Minutes = 5 "minutes",
     }
 }
 
@@ -260,6 +296,11 @@ mod tests {
         for field in Field::ALL {
             assert_eq!(Field::from_name(field.name()), Some(*field));
         }
+    }
+
+    #[test]
+    fn status_codes_fit_the_bits_of_a_pause_list() {
+        assert!(Status::ALL.iter().all(|status| status.code() < 32));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::Watch;
 use super::errors::{RebuildError, failed};
 use super::fill::{WRITING, reaches};
 use super::open_work::{OpenWork, Place};
-use crate::model::case::Case;
+use crate::model::case::{Case, Flag, Flags};
 use crate::model::ids::CaseKey;
 use crate::model::time::Time;
 use crate::model::words::Status;
@@ -60,6 +60,7 @@ struct StateRow {
     closed_at: u32,
     due_first: u32,
     due_final: u32,
+    paused: bool,
 }
 
 #[derive(Row, Serialize)]
@@ -90,7 +91,10 @@ struct MarkOut {
 impl StateRow {
     fn case(&self) -> Case {
         let time = |seconds: u32| Time::from_unix_seconds(i64::from(seconds));
+        let mut flags = Flags::default();
+        flags.set(Flag::Paused, self.paused);
         Case {
+            flags,
             status: Status::from_code(self.status as u8).unwrap_or(Status::New),
             registered_at: time(self.registered_at),
             first_answer_at: time(self.first_answer_at),
@@ -225,7 +229,7 @@ pub async fn write(
 async fn states(client: &Client, share: &Share, begin: u64, end: u64) -> clickhouse::error::Result<Vec<StateRow>> {
     let sql = format!(
         "SELECT kafka_offset, case_key, source, block, territory, body, status, registered_at, first_answer_at, answered_at, \
-         closed_at, due_first, due_final FROM events WHERE {OF_SHARE} AND kafka_offset >= {{begin:UInt64}} AND \
+         closed_at, due_first, due_final, paused FROM events WHERE {OF_SHARE} AND kafka_offset >= {{begin:UInt64}} AND \
          kafka_offset < {{end:UInt64}} AND outcome = 'applied' ORDER BY kafka_offset, item"
     );
     let query = client.query_raw(&sql).param("topic", &share.topic).param("partition", share.partition);

@@ -172,7 +172,7 @@ fn count_key(counts: &mut BTreeMap<u32, u32>, key: u32, comes: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::case::{BlockId, BodyId, TerritoryId};
+    use crate::model::case::{BlockId, BodyId, Flag, TerritoryId};
     use crate::model::case_store::CaseStore;
     use crate::model::time::Time;
     use crate::model::words::Status;
@@ -215,6 +215,7 @@ mod tests {
             case.registered_at = draw.time(now, 10 * 86_400);
             case.due_first = draw.time(now, 3 * 86_400);
             case.due_final = draw.time(now, 3 * 86_400);
+            case.flags.set(Flag::Paused, draw.below(4) == 0);
             case.first_answer_at = if draw.below(3) == 0 { draw.time(now, 86_400) } else { None };
             store.put(case);
             work.put(&case, &place(&case));

@@ -5,19 +5,20 @@ use clickhouse::Row;
 use serde::Deserialize;
 
 use crate::enrich::names::NameLists;
-use crate::model::case::{BlockId, BodyId, Case, RowVersion, TerritoryId, TopicId, WordId};
+use crate::model::case::{BlockId, BodyId, Case, Flag, Flags, RowVersion, TerritoryId, TopicId, WordId};
 use crate::model::effects::{Dimensions, Effect};
 use crate::model::ids::CaseKey;
 use crate::model::time::Time;
-use crate::model::words::{Decision, EffectKind, Law, MessageKind, Priority, Reaction, Status};
+use crate::model::words::{Clock, Decision, EffectKind, Law, MessageKind, Priority, Reaction, Status};
 use crate::partition::ports::JournalFold;
 
 /// The columns of a case, without its version, in the order of [`CaseRow`]; the same names in `events` and `cases`.
 pub const CASE_COLUMNS: &str = "case_key, status, priority, kind, law, decision, reaction, rating, review_round, transfers, \
      fast_track, source_overdue, day_only, breach_locked, block, topic, category, territory, network, received_body, body, \
      first_answer_body, answer_body, breach_body, policy, author_key, registered_at, status_at, holder_since, first_answer_at, \
-     answered_at, closed_at, rated_at, round_since, due_first, due_final, planned_at, first_breach_at, final_breach_at, text_at, \
-     fingerprint";
+     answered_at, closed_at, rated_at, round_since, due_first, due_final, planned_at, final_breach_at, text_at, \
+     fingerprint, first_breach_body, previous_body, routed_at, status_since, due_stage, extended_at, previous_since, bounces, paused, \
+     paused_seconds, paused_days, stage";
 
 /// The version of a journal row as `cases` has it.
 pub const ROW_VERSION: &str = "bitShiftLeft(kafka_offset, 16) + item";
@@ -62,10 +63,21 @@ pub struct CaseRow {
     due_first: u32,
     due_final: u32,
     planned_at: u32,
-    first_breach_at: u32,
     final_breach_at: u32,
     text_at: u64,
     fingerprint: u128,
+    first_breach_body: String,
+    previous_body: String,
+    routed_at: u32,
+    status_since: u32,
+    due_stage: u32,
+    extended_at: u32,
+    previous_since: u32,
+    bounces: u8,
+    paused: bool,
+    paused_seconds: u32,
+    paused_days: u16,
+    stage: i8,
 }
 
 fn time(seconds: u32) -> Option<Time> {
@@ -75,6 +87,13 @@ fn time(seconds: u32) -> Option<Time> {
 impl CaseRow {
     pub fn into_case(self, names: &NameLists) -> Case {
         let body = |name: &str| BodyId(names.bodies.number(name));
+        let mut flags = Flags::default();
+        flags.set(Flag::FastTrack, self.fast_track);
+        flags.set(Flag::SourceOverdue, self.source_overdue);
+        flags.set(Flag::DayOnly, self.day_only);
+        flags.set(Flag::BreachLocked, self.breach_locked);
+        flags.set(Flag::Paused, self.paused);
+        flags.set(Flag::StageIsDispatch, Clock::from_code(self.stage as u8) == Some(Clock::Dispatch));
         Case {
             key: CaseKey(self.case_key),
             version: RowVersion(self.version),
@@ -92,13 +111,21 @@ impl CaseRow {
             due_first: time(self.due_first),
             due_final: time(self.due_final),
             planned_at: time(self.planned_at),
-            first_breach_at: time(self.first_breach_at),
             final_breach_at: time(self.final_breach_at),
+            routed_at: time(self.routed_at),
+            status_since: time(self.status_since),
+            due_stage: time(self.due_stage),
+            extended_at: time(self.extended_at),
+            previous_since: time(self.previous_since),
+            paused_seconds: self.paused_seconds,
             received_body: body(&self.received_body),
             body: body(&self.body),
             first_answer_body: body(&self.first_answer_body),
             answer_body: body(&self.answer_body),
             breach_body: body(&self.breach_body),
+            first_breach_body: body(&self.first_breach_body),
+            previous_body: body(&self.previous_body),
+            paused_days: self.paused_days,
             topic: TopicId(names.topics.number(&self.topic)),
             category: WordId(names.words.number(&self.category)),
             network: WordId(names.words.number(&self.network)),
@@ -114,10 +141,8 @@ impl CaseRow {
             rating: self.rating,
             review_round: self.review_round,
             transfers: self.transfers,
-            fast_track: self.fast_track,
-            source_overdue: self.source_overdue,
-            day_only: self.day_only,
-            breach_locked: self.breach_locked,
+            bounces: self.bounces,
+            flags,
         }
     }
 }

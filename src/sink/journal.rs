@@ -1,15 +1,17 @@
 //! The journal block of one batch: one row pushed for each item of each record, encoded once when the batch is sealed.
 //! Owner: the partition worker. Invariants: rows stand in the order of the log; the encoded bytes are a function of the
-//! rows and the seal alone; the columns are those of `schemas/clickhouse/0001_journal.sql`, by name and by type.
+//! rows and the seal alone; the columns are those of `events` as the migrations make it, by name and by type.
 
 use std::sync::Arc;
 
 use crate::enrich::names::NameLists;
-use crate::model::case::Case;
+use crate::model::case::{Case, Flag};
 use crate::model::effects::{Dimensions, Effect};
 use crate::model::ids::{CaseKey, Offset, RulesVersion};
 use crate::model::time::{Time, seconds_or_zero};
-use crate::model::words::{Decision, EffectKind, EventKind, Law, MessageKind, Outcome, Priority, Reaction, Status};
+use crate::model::words::{
+    Clock, Decision, EffectKind, EventKind, Law, MessageKind, Outcome, Priority, Reaction, Status,
+};
 use crate::partition::ports::StreamId;
 use crate::sink::native::{BlockWriter, Dictionary, Fixed, Text};
 
@@ -119,15 +121,22 @@ struct CaseColumns {
     first_answer_body: Dictionary,
     answer_body: Dictionary,
     breach_body: Dictionary,
+    first_breach_body: Dictionary,
+    previous_body: Dictionary,
     policy: Dictionary,
     author_key: Fixed,
-    times: [Fixed; 13],
+    times: [Fixed; TIME_COLUMNS.len()],
     text_at: Fixed,
     fingerprint: Fixed,
+    bounces: Fixed,
+    paused: Fixed,
+    paused_seconds: Fixed,
+    paused_days: Fixed,
+    stage: Fixed,
 }
 
 /// Names of the time columns, in the order of `CaseColumns::times`.
-pub const TIME_COLUMNS: [&str; 13] = [
+pub const TIME_COLUMNS: [&str; 18] = [
     "registered_at",
     "status_at",
     "holder_since",
@@ -141,6 +150,11 @@ pub const TIME_COLUMNS: [&str; 13] = [
     "planned_at",
     "first_breach_at",
     "final_breach_at",
+    "routed_at",
+    "status_since",
+    "due_stage",
+    "extended_at",
+    "previous_since",
 ];
 
 const DATETIME: &str = "DateTime('Europe/Moscow')";
@@ -186,7 +200,7 @@ impl JournalBlock {
 
     /// Roughly what the block will weigh, in bytes.
     pub fn bytes(&self) -> usize {
-        self.text.bytes() + self.excerpt.bytes() + self.case_id.bytes() + self.place.bytes() + self.rows * 190
+        self.text.bytes() + self.excerpt.bytes() + self.case_id.bytes() + self.place.bytes() + self.rows * 225
     }
 
     /// Adds one row. `case` is the case after the record, `None` where there is none (a rejected record).
@@ -299,10 +313,10 @@ impl CaseColumns {
         self.rating.u8(case.rating);
         self.review_round.u8(case.review_round);
         self.transfers.u8(case.transfers);
-        self.fast_track.u8(u8::from(case.fast_track));
-        self.source_overdue.u8(u8::from(case.source_overdue));
-        self.day_only.u8(u8::from(case.day_only));
-        self.breach_locked.u8(u8::from(case.breach_locked));
+        self.fast_track.u8(u8::from(case.is(Flag::FastTrack)));
+        self.source_overdue.u8(u8::from(case.is(Flag::SourceOverdue)));
+        self.day_only.u8(u8::from(case.is(Flag::DayOnly)));
+        self.breach_locked.u8(u8::from(case.is(Flag::BreachLocked)));
         self.block.push(u16::from(case.block.0), |number| names.blocks.name(number));
         self.topic.push(case.topic.0, |number| names.topics.name(number));
         self.category.push(case.category.0, |number| names.words.name(number));
@@ -313,6 +327,8 @@ impl CaseColumns {
         self.first_answer_body.push(case.first_answer_body.0, |number| names.bodies.name(number));
         self.answer_body.push(case.answer_body.0, |number| names.bodies.name(number));
         self.breach_body.push(case.breach_body.0, |number| names.bodies.name(number));
+        self.first_breach_body.push(case.first_breach_body.0, |number| names.bodies.name(number));
+        self.previous_body.push(case.previous_body.0, |number| names.bodies.name(number));
         self.policy.push(case.policy, |number| names.policies.name(number));
         self.author_key.u64(case.author_key);
         let times = [
@@ -327,14 +343,24 @@ impl CaseColumns {
             case.due_first,
             case.due_final,
             case.planned_at,
-            case.first_breach_at,
+            case.first_breach_at(),
             case.final_breach_at,
+            case.routed_at,
+            case.status_since,
+            case.due_stage,
+            case.extended_at,
+            case.previous_since,
         ];
         for (column, time) in self.times.iter_mut().zip(times) {
             column.u32(seconds_or_zero(time));
         }
         self.text_at.u64(case.text_at.0);
         self.fingerprint.u128(case.fingerprint);
+        self.bounces.u8(case.bounces);
+        self.paused.u8(u8::from(case.is(Flag::Paused)));
+        self.paused_seconds.u32(case.paused_seconds);
+        self.paused_days.u16(case.paused_days);
+        self.stage.u8(case.stage().map_or(0, Clock::code));
     }
 
     fn write(&mut self, out: &mut BlockWriter) {
@@ -361,6 +387,8 @@ impl CaseColumns {
         out.dictionary("first_answer_body", &mut self.first_answer_body);
         out.dictionary("answer_body", &mut self.answer_body);
         out.dictionary("breach_body", &mut self.breach_body);
+        out.dictionary("first_breach_body", &mut self.first_breach_body);
+        out.dictionary("previous_body", &mut self.previous_body);
         out.dictionary("policy", &mut self.policy);
         out.fixed("author_key", "UInt64", &mut self.author_key);
         for (name, column) in TIME_COLUMNS.iter().zip(&mut self.times) {
@@ -368,6 +396,11 @@ impl CaseColumns {
         }
         out.fixed("text_at", "UInt64", &mut self.text_at);
         out.fixed("fingerprint", "UInt128", &mut self.fingerprint);
+        out.fixed("bounces", "UInt8", &mut self.bounces);
+        out.fixed("paused", "Bool", &mut self.paused);
+        out.fixed("paused_seconds", "UInt32", &mut self.paused_seconds);
+        out.fixed("paused_days", "UInt16", &mut self.paused_days);
+        out.fixed("stage", &enum_type(Clock::ALL, Clock::name, Clock::code, true), &mut self.stage);
     }
 }
 
@@ -384,7 +417,10 @@ mod tests {
 
     #[test]
     fn the_enum_lists_of_the_schema_are_the_words_of_the_code() {
-        let schema = include_str!("../../schemas/clickhouse/0001_journal.sql");
+        let schema = concat!(
+            include_str!("../../schemas/clickhouse/0001_journal.sql"),
+            include_str!("../../schemas/clickhouse/0007_clocks.sql")
+        );
         for list in [
             enum_type(Outcome::ALL, Outcome::name, Outcome::code, false),
             enum_type(EventKind::ALL, EventKind::name, EventKind::code, true),
@@ -395,6 +431,7 @@ mod tests {
             enum_type(Law::ALL, Law::name, Law::code, true),
             enum_type(Decision::ALL, Decision::name, Decision::code, true),
             enum_type(Reaction::ALL, Reaction::name, Reaction::code, true),
+            enum_type(Clock::ALL, Clock::name, Clock::code, true),
         ] {
             assert!(schema.contains(&list), "not in the schema: {list}");
         }

@@ -14,17 +14,25 @@ macro_rules! enum_of {
     };
 }
 
-/// Every line `column Enum8(…) COMMENT` of the files, however often a column occurs.
+/// Every line `column Enum8(…) COMMENT` of the files, however often a column occurs, in the order of the migrations.
 fn enum_columns() -> Vec<(&'static str, &'static str)> {
     let lines = MIGRATIONS.iter().flat_map(|migration| migration.sql.lines());
     lines
         .filter_map(|line| {
-            let (column, rest) = line.trim().split_once(" Enum8(")?;
+            let line = line.trim();
+            let line = line.strip_prefix("MODIFY COLUMN ").unwrap_or(line);
+            let line = line.strip_prefix("ADD COLUMN IF NOT EXISTS ").unwrap_or(line);
+            let (column, rest) = line.split_once(" Enum8(")?;
             let end = rest.find(')')?;
             let at = line.find("Enum8(")?;
             (!column.contains(' ')).then(|| (column, &line[at..at + "Enum8(".len() + end + 1]))
         })
         .collect()
+}
+
+/// Words are only appended: an earlier list is the beginning of the present one.
+fn is_beginning(earlier: &str, words: &str) -> bool {
+    earlier.strip_suffix(')').is_some_and(|beginning| words.starts_with(beginning))
 }
 
 #[test]
@@ -40,19 +48,19 @@ fn the_enums_of_the_tables_are_the_words_of_the_model() {
         ("law", enum_of!(Law, true)),
         ("decision", enum_of!(Decision, true)),
         ("reaction", enum_of!(Reaction, true)),
+        ("stage", enum_of!(Clock, true)),
         ("unit", "Enum8('minute' = 1, 'hour' = 2, 'day' = 3)".to_owned()),
     ];
     for (column, words) in &expected {
-        assert!(columns.iter().any(|(name, _)| name == column), "no column {column}");
-        for (_, found) in columns.iter().filter(|(name, _)| name == column) {
-            assert_eq!(found, words, "column {column}");
-        }
+        let found: Vec<&str> = columns.iter().filter(|(name, _)| name == column).map(|(_, list)| *list).collect();
+        assert_eq!(found.last(), Some(&words.as_str()), "column {column}");
+        assert!(found.iter().all(|list| is_beginning(list, words)), "column {column}: {found:?}");
     }
     for (column, _) in &columns {
         assert!(expected.iter().any(|(name, _)| name == column), "column {column} is compared with nothing");
     }
     let effects = format!("Tuple(kind {}", enum_of!(EffectKind, false));
-    assert!(MIGRATIONS[0].sql.contains(&effects));
+    assert!(MIGRATIONS.iter().any(|migration| migration.sql.contains(&effects)));
 }
 
 #[test]
@@ -63,6 +71,9 @@ fn every_column_has_a_comment() {
             match line {
                 "(" => in_list = true,
                 _ if line.starts_with(')') => in_list = false,
+                _ if line.starts_with("    ADD COLUMN") || line.starts_with("    MODIFY COLUMN") => {
+                    assert!(line.contains(" COMMENT '"), "{}: {line}", migration.name);
+                }
                 _ if in_list
                     && line.starts_with("    ")
                     && !line.starts_with("    INDEX")
@@ -92,9 +103,13 @@ fn every_statement_may_run_twice() {
     for migration in MIGRATIONS {
         for statement in statements::split(migration.sql) {
             let first = statement.lines().next().unwrap_or_default();
+            let adds_twice =
+                statement.lines().any(|line| line.contains("ADD COLUMN ") && !line.contains("IF NOT EXISTS"));
+            let alters = first.starts_with("ALTER TABLE ") && !adds_twice;
             let safe = first.contains("IF NOT EXISTS")
                 || first.starts_with("CREATE OR REPLACE VIEW")
-                || first.starts_with("DROP ") && first.contains(" IF EXISTS ");
+                || first.starts_with("DROP ") && first.contains(" IF EXISTS ")
+                || alters;
             assert!(safe, "{}: {first}", migration.name);
         }
     }

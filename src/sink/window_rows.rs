@@ -90,6 +90,8 @@ fn sla_block(stream: &StreamId, rows: &[(WindowKey, WindowValue)], below: Offset
     int32(&mut out, "declined", values().map(|v| v.declined));
     int32(&mut out, "transferred", values().map(|v| v.transferred));
     int32(&mut out, "merged", values().map(|v| v.merged));
+    int32(&mut out, "stage_breached", values().map(|v| v.stage_breached));
+    int64(&mut out, "held_seconds", values().map(|v| v.held_seconds));
     out.finish()
 }
 

@@ -13,7 +13,7 @@ use crate::model::windows::WindowValue;
 pub const RECOUNT_CHUNK: usize = 2000;
 
 /// The measures of `sla_windows`, in the order of its columns.
-const SLA: [(&str, &str); 14] = [
+const SLA: [(&str, &str); 16] = [
     ("registered", "toInt32(sumIf(sign, kind = 'registered'))"),
     ("first_answered", "toInt32(sumIf(sign, kind = 'first_answered'))"),
     ("first_seconds", "toInt64(sumIf(toInt64(sign) * value, kind = 'first_answered'))"),
@@ -28,6 +28,8 @@ const SLA: [(&str, &str); 14] = [
     ("declined", "toInt32(sumIf(sign, kind = 'declined'))"),
     ("transferred", "toInt32(sumIf(sign, kind = 'transferred'))"),
     ("merged", "toInt32(sumIf(sign, kind = 'merged'))"),
+    ("stage_breached", "toInt32(sumIf(sign, kind = 'stage_breached'))"),
+    ("held_seconds", "toInt64(sumIf(toInt64(sign) * value, kind = 'held'))"),
 ];
 
 /// The measures of `satisfaction_windows`, in the order of its columns.
@@ -63,6 +65,8 @@ pub struct WindowRow {
     pub declined: i32,
     pub transferred: i32,
     pub merged: i32,
+    pub stage_breached: i32,
+    pub held_seconds: i64,
     pub rated: i32,
     pub rating_sum: i32,
     pub rated_high: i32,
@@ -88,6 +92,8 @@ impl WindowRow {
             declined: self.declined,
             transferred: self.transferred,
             merged: self.merged,
+            stage_breached: self.stage_breached,
+            held_seconds: self.held_seconds,
             rated: self.rated,
             rating_sum: self.rating_sum,
             rated_high: self.rated_high,

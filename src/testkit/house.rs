@@ -212,6 +212,8 @@ fn add(window: &mut WindowValue, effect: &Effect) {
         EffectKind::Declined => window.declined += sign,
         EffectKind::Transferred => window.transferred += sign,
         EffectKind::Merged => window.merged += sign,
+        EffectKind::StageBreached => window.stage_breached += sign,
+        EffectKind::Held => window.held_seconds += seconds,
         EffectKind::Rated => {
             window.rated += sign;
             window.rating_sum += sign * effect.value;

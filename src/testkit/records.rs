@@ -12,8 +12,9 @@ use crate::enrich::names::NameLists;
 use crate::mapping::dictionaries::Dictionaries;
 use crate::mapping::mapper::Mapper;
 use crate::model::apply::{DeadlineRules, Deadlines};
-use crate::model::case::Case;
+use crate::model::case::{Case, Paused};
 use crate::model::ids::Offset;
+use crate::model::time::Time;
 use crate::model::windows::Retention;
 use crate::partition::fold::{BatchLimits, Fold};
 use crate::partition::ports::StreamId;
@@ -118,7 +119,12 @@ impl DeadlineRules for TestRules {
             policy: self.names.policies.number(&format!("rules {version}")),
             due_first: case.registered_at.map(|at| at.plus_seconds(hours * 1800)),
             due_final: case.round_since.or(case.registered_at).map(|at| at.plus_seconds(hours * 3600)),
+            ..Deadlines::default()
         }
+    }
+
+    fn pause(&self, _: &Case, _: Time, _: Time) -> Paused {
+        Paused::default() // nothing is ever paused under these rules
     }
 }
 

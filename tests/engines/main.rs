@@ -9,6 +9,7 @@ mod broken_input;
 mod chaos;
 mod demo;
 mod exactly_once;
+mod explain;
 mod formats;
 mod group;
 mod proxy;

@@ -218,6 +218,42 @@ async fn open_cases_show_the_clock_that_runs_and_no_date_of_1970() {
 }
 
 #[tokio::test]
+async fn a_clock_that_stands_still_is_not_overdue_and_disagreements_with_the_source_are_named() {
+    let Some(db) = Database::open("pauses").await else { return };
+    let at = now();
+    let late = json!({ "due_final": at - 60, "planned_at": at - 60 });
+    let with = |more: Value| {
+        let mut row = late.clone();
+        let (Value::Object(row_map), Value::Object(more)) = (&mut row, more) else { panic!("objects") };
+        row_map.extend(more);
+        row
+    };
+    db.insert(
+        "events",
+        &[
+            case(0, 1, with(json!({ "source_overdue": true }))),
+            case(1, 2, with(json!({}))),
+            case(2, 3, with(json!({ "paused": true, "paused_seconds": 60 }))),
+            case(3, 4, with(json!({ "paused": true, "source_overdue": true }))),
+            case(4, 5, json!({ "due_final": at + 864_000, "planned_at": at + 1_728_000 })),
+            case(5, 6, json!({ "due_final": at - 60 })), // the source says nothing
+            case(6, 7, json!({ "stage": "execution", "due_stage": at - 60, "bounces": 2 })),
+        ],
+    )
+    .await;
+    let overdue = "SELECT arraySort(groupArray(case_id)) FROM v_overdue";
+    assert_eq!(db.text(overdue).await, "(['1','2','6'])");
+    let found = "SELECT case_id, disagreement, days_later FROM v_deadline_disagreement ORDER BY case_id";
+    assert_eq!(
+        db.text(found).await,
+        "('2','only_ours_overdue',0)\n('4','only_source_overdue',0)\n('5','other_day',10)"
+    );
+    let stage = "SELECT case_id, stage, bounces FROM v_open_cases WHERE is_stage_overdue";
+    assert_eq!(db.text(stage).await, "('7','execution',2)");
+    db.close().await;
+}
+
+#[tokio::test]
 async fn accounting_tells_records_from_rows_and_names_reasons() {
     let Some(db) = Database::open("accounting").await else {
         return;
@@ -347,7 +383,9 @@ fn draw_effects(draw: &mut Draw, tick: i64) -> Vec<Effect> {
             let value = match kind {
                 EffectKind::Rated => 1 + draw.below(5) as i32,
                 EffectKind::Reacted => 1 - 2 * draw.below(2) as i32,
-                EffectKind::FirstAnswered | EffectKind::Answered => draw.below(i32::MAX as u64) as i32,
+                EffectKind::FirstAnswered | EffectKind::Answered | EffectKind::Held => {
+                    draw.below(i32::MAX as u64) as i32
+                }
                 _ => 0,
             };
             let takes_back = !matches!(kind, EffectKind::Rated | EffectKind::Reacted) && draw.below(4) == 0;
@@ -373,7 +411,8 @@ fn window_json(key: &WindowKey, value: &WindowValue, version: u64, satisfaction:
         json!({ "registered": v.registered, "first_answered": v.first_answered, "first_seconds": v.first_seconds,
             "answered": v.answered, "answer_seconds": v.answer_seconds, "closed": v.closed, "first_breached": v.first_breached,
             "final_breached": v.final_breached, "returned": v.returned, "reopened": v.reopened, "deferred": v.deferred,
-            "declined": v.declined, "transferred": v.transferred, "merged": v.merged })
+            "declined": v.declined, "transferred": v.transferred, "merged": v.merged, "stage_breached": v.stage_breached,
+            "held_seconds": v.held_seconds })
     };
     let (Value::Object(row_map), Value::Object(measures)) = (&mut row, measures) else { panic!("objects") };
     row_map.extend(measures);

@@ -63,6 +63,8 @@ impl Installation {
             database: format!("{}_{suffix}", self.database),
         };
         other.write_config();
+        // the topic of alerts belongs to the first
+        other.edit("config/tsur.toml", "[alerts]\n", "[alerts]\nenabled = false\n");
         let migrated = other.tsur(&["migrate"]);
         assert!(migrated.status.success(), "{}", text(&migrated));
         other

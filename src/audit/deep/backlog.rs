@@ -161,7 +161,7 @@ fn array<T: ToString>(values: &[T]) -> String {
 fn comparison_sql(minutes: &str, versions: &str) -> String {
     const STATE: &str = "(toString(source), toString(block), toString(territory), toString(body), toString(status), \
         toUnixTimestamp(registered_at), toUnixTimestamp(first_answer_at), toUnixTimestamp(answered_at), \
-        toUnixTimestamp(closed_at), toUnixTimestamp(due_first), toUnixTimestamp(due_final))";
+        toUnixTimestamp(closed_at), toUnixTimestamp(due_first), toUnixTimestamp(due_final), paused)";
     let inner = format!(
         "WITH {minutes}::Array(UInt32) AS minutes, {versions}::Array(UInt64) AS versions
         SELECT concat({{topic:String}}, '/', toString({{partition:UInt16}}), ' minute ', formatDateTime(toDateTime(minute, 'Europe/Moscow'), '%F %H:%i'),
@@ -182,7 +182,7 @@ fn comparison_sql(minutes: &str, versions: &str) -> String {
             (
                 SELECT s.1 AS src, s.2 AS blk, s.3 AS terr, s.4 AS holder, s.6 AS registered,
                     arrayMin(arrayFilter(x -> x != 0, [s.8, s.9])) AS ended, arrayMin(arrayFilter(x -> x != 0, [s.7, ended])) AS began,
-                    arrayMin(arrayFilter(x -> x != 0, [if(began = 0, s.10, 0), if(ended = 0, s.11, 0)])) AS due,
+                    arrayMin(arrayFilter(x -> x != 0, [if(began = 0, s.10, 0), if(ended = 0 AND NOT s.12, s.11, 0)])) AS due,
                     arrayJoin(arrayFilter(i -> versions[i] > off AND versions[i] <= gone, arrayEnumerate(versions))) AS i,
                     minutes[i] AS minute, versions[i] AS version
                 FROM

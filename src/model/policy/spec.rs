@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{ByteSet, Conditions, Goal, Policies, Policy, WideSet};
 use crate::model::calendar::Calendar;
-use crate::model::words::{Clock, GoalUnit, Law, MessageKind, Priority, Roll};
+use crate::model::words::{Clock, ClockStart, GoalUnit, Law, MessageKind, Priority, Roll, Status};
 
 /// One policy file.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
@@ -28,6 +28,9 @@ pub struct PolicySpec {
     /// None at all is allowed: such cases have no deadline.
     #[serde(default, rename = "clock")]
     pub clocks: Vec<ClockSpec>,
+    /// Statuses in which the final-answer clock stands still.
+    #[serde(default)]
+    pub pause: Vec<String>,
 }
 
 /// `[policy.match]`: all named conditions must hold, inside a list any word will do; nothing named matches every case.
@@ -42,6 +45,8 @@ pub struct MatchSpec {
     pub priority: Vec<String>,
     pub kind: Vec<String>,
     pub fast_track: Option<bool>,
+    /// The case came back after an answer.
+    pub repeated: Option<bool>,
 }
 
 /// `[[policy.clock]]`.
@@ -56,6 +61,10 @@ pub struct ClockSpec {
     pub calendar: Option<String>,
     /// `none` when absent.
     pub roll: Option<String>,
+    /// `registration` when absent; only for the clocks of the author.
+    pub start: Option<String>,
+    /// In `unit`s, for `final_answer`: what one extension adds.
+    pub extension: Option<u32>,
 }
 
 /// The ids that the caller gave to names; `None` for a name it does not know.
@@ -95,23 +104,55 @@ pub(super) fn build(
                 earlier.name
             ));
         }
-        let mut policy = Policy { name: spec.name.clone(), conditions, first_answer: None, final_answer: None };
+        let mut policy = Policy {
+            name: spec.name.clone(),
+            conditions,
+            goals: [None; Clock::ALL.len()],
+            pause: pause(spec, &key, &mut mistakes),
+        };
         for (number, clock) in spec.clocks.iter().enumerate() {
             let key = format!("{key}.clock[{}]", number + 1);
             let (clock, goal) = read_clock(clock, &key, calendars, &mut mistakes);
-            let slot = match clock {
-                Some(Clock::FirstAnswer) => &mut policy.first_answer,
-                Some(Clock::FinalAnswer) => &mut policy.final_answer,
-                None => continue,
-            };
+            let Some(clock) = clock else { continue };
+            let slot = &mut policy.goals[usize::from(clock.code()) - 1];
             if slot.is_some() {
                 mistakes.push(format!("{key}.clock: stands twice (allowed: each clock once in a policy)"));
             }
             *slot = goal;
         }
+        check_together(&policy, spec, &key, &mut mistakes);
         policies.push(policy);
     }
     if mistakes.is_empty() { Ok(Policies { policies, calendars: calendars.to_vec() }) } else { Err(mistakes) }
+}
+
+/// Bits of the statuses of the pause list.
+fn pause(spec: &PolicySpec, key: &str, mistakes: &mut Vec<String>) -> u32 {
+    let mut bits = 0;
+    for word in &spec.pause {
+        match Status::from_name(word).filter(|status| !status.is_terminal()) {
+            Some(status) => bits |= 1 << status.code(),
+            None => {
+                let open: Vec<Status> = Status::ALL.iter().copied().filter(|status| !status.is_terminal()).collect();
+                mistakes.push(format!("{key}.pause: \"{word}\" (allowed: {})", all(&open, Status::name)));
+            }
+        }
+    }
+    bits
+}
+
+/// What the parts of a policy say of each other.
+fn check_together(policy: &Policy, spec: &PolicySpec, key: &str, mistakes: &mut Vec<String>) {
+    let has = |clock: Clock| policy.goals[usize::from(clock.code()) - 1].is_some();
+    let named = |clock: Clock| spec.clocks.iter().any(|spec| spec.clock == clock.name());
+    if !spec.pause.is_empty() && !named(Clock::FinalAnswer) {
+        mistakes.push(format!("{key}.pause: there is no final_answer to stand still (allowed: with that clock only)"));
+    }
+    if has(Clock::Dispatch) && (has(Clock::Moderation) || has(Clock::Coordination)) {
+        mistakes.push(format!(
+            "{key}.clock: dispatch covers moderation and coordination (allowed: it, or those two; a case shows one stage at a time)"
+        ));
+    }
 }
 
 fn conditions(spec: &MatchSpec, key: &str, names: &dyn NameIds, mistakes: &mut Vec<String>) -> Conditions {
@@ -145,6 +186,7 @@ fn conditions(spec: &MatchSpec, key: &str, names: &dyn NameIds, mistakes: &mut V
             |word| note("kind", word, &all(MessageKind::ALL, MessageKind::name)),
         ),
         fast_track: spec.fast_track,
+        repeated: spec.repeated,
         topics: wide_set(
             &spec.topic,
             |name| names.topic(name),
@@ -208,6 +250,7 @@ fn largest_goal(unit: GoalUnit) -> u32 {
         GoalUnit::Days => 366,
         GoalUnit::WorkingHours => 2000,
         GoalUnit::WorkingDays => 250,
+        GoalUnit::Minutes => 527_040,
     }
 }
 
@@ -256,6 +299,35 @@ fn read_clock(
     if spec.calendar.is_none() && (counts_working_time || rolls) {
         mistakes.push(format!("{key}.calendar: missing, working time and rolls need one (allowed: {})", known()));
     }
-    let goal = unit.zip(roll).map(|(unit, roll)| Goal { amount: spec.goal, unit, roll, calendar });
+    let start = start(spec, clock, key, mistakes);
+    let extension = spec.extension.unwrap_or(0);
+    if spec.extension.is_some() && clock.is_some_and(|clock| clock != Clock::FinalAnswer) {
+        mistakes
+            .push(format!("{key}.extension: only a final answer is extended (allowed: with clock = \"final_answer\")"));
+    } else if let Some(unit) =
+        unit.filter(|unit| spec.extension.is_some_and(|more| more == 0 || more > largest_goal(*unit)))
+    {
+        mistakes.push(format!("{key}.extension: {extension} (allowed: 1 to {} {})", largest_goal(unit), unit.name()));
+    }
+    let goal = unit.zip(roll).map(|(unit, roll)| Goal { amount: spec.goal, unit, roll, start, extension, calendar });
     (clock, goal)
+}
+
+fn start(spec: &ClockSpec, clock: Option<Clock>, key: &str, mistakes: &mut Vec<String>) -> ClockStart {
+    let Some(word) = &spec.start else { return ClockStart::Registration };
+    let allowed: &[ClockStart] = match clock {
+        Some(Clock::FinalAnswer) | None => ClockStart::ALL,
+        Some(Clock::FirstAnswer) => &[ClockStart::Registration, ClockStart::Detection, ClockStart::Dispatch],
+        Some(_) => {
+            mistakes.push(format!("{key}.start: a stage starts with itself (allowed: no start)"));
+            return ClockStart::Registration;
+        }
+    };
+    match ClockStart::from_name(word).filter(|start| allowed.contains(start)) {
+        Some(start) => start,
+        None => {
+            mistakes.push(format!("{key}.start: \"{word}\" (allowed: {})", all(allowed, ClockStart::name)));
+            ClockStart::Registration
+        }
+    }
 }

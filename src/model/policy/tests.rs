@@ -54,6 +54,7 @@ fn case(source: u8) -> CaseFacts {
         body: 0,
         priority: Priority::Normal,
         kind: None,
+        repeated: false,
     }
 }
 const POS: u8 = 0;
@@ -136,6 +137,7 @@ fn every_condition_narrows() {
         priority = ["urgent"]
         kind = ["complaint"]
         fast_track = false
+        repeated = true
     "#;
     let policies = Policies::build(&specs(text), &[], &Names).expect("sound");
     let fits = CaseFacts {
@@ -147,8 +149,10 @@ fn every_condition_narrows() {
         body: 300,
         priority: Priority::Urgent,
         kind: Some(MessageKind::Complaint),
+        repeated: true,
     };
     assert_eq!(policies.first_match(&fits), Some(PolicyId(0)));
+    assert!(policies.unmet(PolicyId(0), &fits).is_empty());
     for other in [
         CaseFacts { source: INCIDENT, ..fits },
         CaseFacts { law: Some(Law::Fz59), ..fits },
@@ -160,8 +164,10 @@ fn every_condition_narrows() {
         CaseFacts { priority: Priority::Normal, ..fits },
         CaseFacts { kind: Some(MessageKind::Thanks), ..fits },
         CaseFacts { kind: None, ..fits },
+        CaseFacts { repeated: false, ..fits },
     ] {
         assert_eq!(policies.first_match(&other), None, "{other:?}");
+        assert_eq!(policies.unmet(PolicyId(0), &other).len(), 1, "{other:?}");
     }
 }
 
@@ -228,11 +234,11 @@ fn a_file_with_mistakes_gets_all_of_them_back() {
         "policy[1] \"первая\".match.source: \"poss\" (allowed:",
         "policy[1] \"первая\".match.law: \"44-fz\" (allowed: none, 59-fz, 8-fz)",
         "policy[1] \"первая\".match.body: \"Нет такого\"",
-        "policy[1] \"первая\".clock[1].clock: \"final\" (allowed: first_answer, final_answer)",
+        "policy[1] \"первая\".clock[1].clock: \"final\" (allowed: first_answer, final_answer, dispatch,",
         "policy[1] \"первая\".clock[1].goal: 0 (allowed: 1 to 366 days)",
         "policy[1] \"первая\".clock[1].roll: \"back\" (allowed: none, previous, next)",
         "policy[2] \"все\".clock[1].calendar: missing",
-        "policy[2] \"все\".clock[2].unit: \"weeks\" (allowed: hours, days, working_hours, working_days)",
+        "policy[2] \"все\".clock[2].unit: \"weeks\" (allowed: hours, days, working_hours, working_days, minutes)",
         "policy[2] \"все\".clock[2].calendar: \"mars\" (allowed: russia)",
         "policy[2] \"все\".clock[2].clock: stands twice",
         "policy[3] \"все\".name: stands twice",
@@ -243,8 +249,133 @@ fn a_file_with_mistakes_gets_all_of_them_back() {
     assert_eq!(mistakes.len(), 13, "{mistakes:#?}");
 }
 
+#[test]
+fn starts_pauses_and_extensions_are_refused_where_they_mean_nothing() {
+    let text = r#"
+        pause = ["answered", "sleeping"]
+        [[policy.clock]]
+        clock = "first_answer"
+        goal = 8
+        unit = "hours"
+        start = "interim_answer"
+        extension = 3
+        [[policy.clock]]
+        clock = "dispatch"
+        goal = 60
+        unit = "minutes"
+        start = "registration"
+        [[policy.clock]]
+        clock = "moderation"
+        goal = 1
+        unit = "days"
+        [[policy.clock]]
+        clock = "final_answer"
+        goal = 1
+        unit = "days"
+        start = "birth"
+        extension = 400
+    "#;
+    let text = format!("[[policy]]\nname = \"p\"\nsource_note = \"test\"\n{text}");
+    let mistakes = Policies::build(&specs(&text), &[russia()], &Names).expect_err("must be refused");
+    let expected = [
+        ".pause: \"answered\" (allowed: new, moderation, coordination, in_work, interim, approval, returned, transferred, extended)",
+        ".pause: \"sleeping\" (allowed: new, moderation, coordination, in_work, interim, approval, returned, transferred, extended)",
+        ".clock[1].start: \"interim_answer\" (allowed: registration, detection, dispatch)",
+        ".clock[1].extension: only a final answer is extended (allowed: with clock = \"final_answer\")",
+        ".clock[2].start: a stage starts with itself (allowed: no start)",
+        ".clock[4].start: \"birth\" (allowed: registration, detection, dispatch, interim_answer)",
+        ".clock[4].extension: 400 (allowed: 1 to 366 days)",
+        ".clock: dispatch covers moderation and coordination (allowed: it, or those two; a case shows one stage at a time)",
+    ];
+    assert_eq!(mistakes, expected.map(|mistake| format!("policy[1] \"p\"{mistake}")));
+    let without = "[[policy]]\nname = \"p\"\nsource_note = \"test\"\npause = [\"interim\"]";
+    let mistakes = Policies::build(&specs(without), &[], &Names).expect_err("must be refused");
+    assert!(mistakes[0].contains("there is no final_answer to stand still"), "{mistakes:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn a_pause_adds_exactly_the_pause(
+        day in 0u32..700, second in 0u32..86_400, goal in 1u32..40, first_after in 0i64..200_000, long in 1i64..900_000,
+        unit in prop::sample::select(GoalUnit::ALL.to_vec()),
+    ) {
+        let policies = one(&format!("goal = {goal}\nunit = \"{}\"\ncalendar = \"russia\"", unit.name()));
+        let start = MoscowDay(MoscowDay::from_date(2024, 2, 1).expect("a date").0 + day).second(second);
+        let (from, to) = (start.plus_seconds(first_after), start.plus_seconds(first_after + long));
+        let paused = policies.pause(PolicyId(0), from, to);
+        let due = |course: Course| match policies.due_of(PolicyId(0), Clock::FinalAnswer, &course, &mut |_| {}) {
+            Due::At(time) => Ok(time),
+            other => Err(TestCaseError::fail(format!("{other:?}"))),
+        };
+        let (plain, later) = (due(Course::from(start))?, due(Course { paused, ..Course::from(start) })?);
+        let calendar = russia();
+        match unit {
+            GoalUnit::Minutes | GoalUnit::Hours => prop_assert_eq!(i64::from(later.seconds_since(plain)), long),
+            GoalUnit::WorkingHours => prop_assert_eq!(
+                calendar.working_seconds_between(plain, later), calendar.working_seconds_between(from, to)),
+            GoalUnit::Days => prop_assert_eq!(
+                MoscowDay::of(later).0 - MoscowDay::of(plain).0, MoscowDay::of(to).0 - MoscowDay::of(from).0),
+            GoalUnit::WorkingDays => prop_assert_eq!(
+                calendar.working_days_between(plain, later), calendar.working_days_between(from, to)),
+        }
+        // two pauses one after the other are one long pause
+        let middle = from.plus_seconds(long / 2);
+        let (a, b) = (policies.pause(PolicyId(0), from, middle), policies.pause(PolicyId(0), middle, to));
+        prop_assert_eq!((a.seconds + b.seconds, a.days + b.days), (paused.seconds, paused.days));
+    }
+
+    #[test]
+    fn working_time_never_ends_before_as_much_calendar_time(
+        day in 0u32..900, second in 0u32..86_400, goal in 1u32..60,
+    ) {
+        let start = MoscowDay(MoscowDay::from_date(2024, 2, 1).expect("a date").0 + day).second(second);
+        for (working, calendar) in [("working_hours", "hours"), ("working_days", "days")] {
+            let due = |unit: &str| {
+                let policies = one(&format!("goal = {goal}\nunit = \"{unit}\"\ncalendar = \"russia\""));
+                match policies.due(PolicyId(0), Clock::FinalAnswer, start) {
+                    Due::At(time) => Ok(time),
+                    other => Err(TestCaseError::fail(format!("{other:?}"))),
+                }
+            };
+            prop_assert!(due(working)? >= due(calendar)?);
+        }
+    }
+
+    #[test]
+    fn an_extension_in_time_never_shortens_and_a_late_one_changes_nothing(
+        day in 0u32..700, second in 0u32..86_400, goal in 1u32..40, more in 1u32..40, when in 0i64..8_000_000,
+        roll in prop::sample::select(Roll::ALL.to_vec()),
+    ) {
+        let text = format!(
+            "goal = {goal}\nunit = \"days\"\ncalendar = \"russia\"\nroll = \"{}\"\nextension = {more}", roll.name());
+        let policies = one(&text);
+        let start = MoscowDay(MoscowDay::from_date(2024, 2, 1).expect("a date").0 + day).second(second);
+        let at = start.plus_seconds(when);
+        let course = Course { extended_at: Some(at), ..Course::from(start) };
+        let mut steps = Vec::new();
+        let extended = policies.due_of(PolicyId(0), Clock::FinalAnswer, &course, &mut |step| steps.push(step));
+        let (Due::At(plain), Due::At(extended)) = (policies.due(PolicyId(0), Clock::FinalAnswer, start), extended) else {
+            return Err(TestCaseError::fail("covered years"));
+        };
+        if at <= plain {
+            prop_assert!(extended >= plain);
+            let expected = Step::Extended { at, amount: more };
+            prop_assert!(steps.contains(&expected));
+        } else {
+            prop_assert_eq!(extended, plain);
+            let expected = Step::NotExtended { at, is_late: true };
+            prop_assert!(steps.contains(&expected));
+        }
+        // the last step of the count names the due time that was given
+        let last = steps.iter().rev().find_map(|step| match step {
+            Step::Counted { to, .. } | Step::Rolled { to, .. } => Some(*to),
+            Step::NotRolled { at } => Some(*at),
+            Step::Extended { .. } | Step::NotExtended { .. } => None,
+        });
+        prop_assert_eq!(last, Some(extended));
+    }
 
     #[test]
     fn deadlines_grow_with_the_start_and_the_goal_and_never_precede_the_start(
