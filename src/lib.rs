@@ -2,6 +2,7 @@
 //! `docs/architecture.md` has the flow and the invariants; each module opens with its role, its owner and what always holds.
 
 pub mod against;
+pub mod alerts;
 pub mod app;
 pub mod audit;
 pub mod codec;

@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use crate::app::alerts::Alerts;
 use crate::app::registry::Registry;
 use crate::app::rules::{RulesError, SharedRules, SourceRules};
 use crate::config::{Config, Pipeline};
@@ -41,7 +42,7 @@ use crate::sink::clickhouse::ClickHouse;
 use crate::telemetry::metrics;
 
 /// Longest pause between two attempts at a server that is away.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(8);
+pub(super) const LONGEST_BACKOFF: Duration = Duration::from_secs(8);
 
 /// Leaving the group takes this long at most, and with a second signal no longer than the other.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -94,6 +95,8 @@ struct Member {
     slots: Arc<Semaphore>,
     schemas: Option<Arc<dyn SchemaSource>>,
     registry: Arc<Registry>,
+    /// `None` when they are off.
+    alerts: Option<Alerts>,
     running: HashMap<AssignmentEpoch, Running>,
     workers: JoinSet<(AssignmentEpoch, WorkerEnd)>,
     stopped: Vec<(AssignmentEpoch, StreamId, String)>,
@@ -136,6 +139,7 @@ pub async fn run(
         std::thread::Builder::new().name("tsur-poll".to_owned()).spawn(move || crate::kafka::poll::run(poller))?;
 
     let sink = Arc::new(ClickHouse::new(&config.settings.clickhouse, shared.names.clone(), Retention::OF_TABLES));
+    let alerts = Alerts::start(&config, &shared, &sink, &registry);
     let rules = config
         .pipelines
         .iter()
@@ -154,6 +158,7 @@ pub async fn run(
         slots,
         schemas: schemas.map(|schemas| Arc::new(schemas) as Arc<dyn SchemaSource>),
         registry,
+        alerts,
         running: HashMap::new(),
         workers: JoinSet::new(),
         stopped: Vec::new(),
@@ -161,6 +166,10 @@ pub async fn run(
     };
     let outcome = member.serve(&mut event_inbox, &mut signal).await;
     member.shut_down(&mut signal, &mut event_inbox).await;
+    if let Some(alerts) = member.alerts.take() {
+        let at_once = *signal.borrow() >= 2;
+        alerts.end(at_once).await;
+    }
     // the last handles of the consumer go here; closing it leaves the group, which must not outlast the budget
     drop(member.committer);
     let closing = tokio::task::spawn_blocking(move || poll_thread.join());
@@ -260,6 +269,7 @@ impl Member {
             retention,
             backoff: Backoff { first: settings.clickhouse.first_backoff, longest: LONGEST_BACKOFF, salt: epoch.0 },
             clock: Clock::system(),
+            alerts: self.alerts.as_ref().map(|alerts| alerts.desk(&stream)),
         };
         let (stop, stop_inbox) = watch::channel(Stop::No);
         let (status, status_copy) = watch::channel(PartitionStatus::default());

@@ -19,6 +19,9 @@ pub struct Args {
     replication: i32,
 }
 
+/// Alerts are few; their key keeps the states of one in order.
+const ALERT_PARTITIONS: u32 = 1;
+
 pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
     let config = load(folder)?;
     runtime()?.block_on(async {
@@ -30,8 +33,12 @@ pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
             println!("{:04} {}: {what}", migration.number, migration.name);
         }
         if args.create_topics {
-            let topics: Vec<(&str, u32)> =
+            let mut topics: Vec<(&str, u32)> =
                 config.pipelines.iter().map(|pipeline| (pipeline.kafka_topic.as_str(), pipeline.partitions)).collect();
+            let alerts = &config.settings.alerts;
+            if alerts.enabled {
+                topics.push((alerts.kafka_topic.as_str(), ALERT_PARTITIONS));
+            }
             let longest = config.settings.limits.max_record_bytes;
             create_topics(&base_config(&config.settings.kafka), &topics, args.replication, longest).await?;
             for (topic, partitions) in topics {

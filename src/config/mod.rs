@@ -2,6 +2,7 @@
 //! Owner: `config`; nothing else reads a configuration file or an environment variable. Invariants: an unknown key is
 //! refused, a `Config` that exists is consistent, and the environment arrives as an argument, so a test needs no process.
 
+mod alerts_read;
 mod avro_read;
 pub mod errors;
 mod files;
@@ -22,6 +23,7 @@ pub mod units;
 
 use std::path::{Path, PathBuf};
 
+use crate::alerts::levels::Ladder;
 use crate::model::calendar::CalendarSpec;
 use crate::model::ids::RulesVersion;
 use crate::model::policy::PolicySpec;
@@ -49,6 +51,8 @@ pub struct Config {
     pub calendars: Vec<CalendarSpec>,
     /// Of all files in the order of their names; `Policies::build` accepts them.
     pub policies: Vec<PolicySpec>,
+    /// Levels and addressees of alerts, from `alerts/*.toml`.
+    pub ladder: Ladder,
     /// XXH3 of the content of all pipeline, policy, calendar and reference files, in the order of their names.
     pub rules: RulesVersion,
     /// `settings.pipelines_dir`, resolved.
@@ -83,11 +87,12 @@ pub fn load(dir: &Path, env: Environment) -> Result<Config, ConfigErrors> {
     check_registry(&pipelines, &settings, &folder, &errors);
     let reference = read_reference(&folder, &pipelines_dir, &errors);
     let (calendars, policies) = rules_read::read(&folder, &pipelines, &reference, &errors);
+    let ladder = alerts_read::read(&folder, &reference, &errors);
     let layouts = pipelines.iter().filter_map(|pipeline| pipeline.avro.as_ref());
     let schemas = layouts.flat_map(|layout| layout.contract.iter().chain(&layout.writers));
     let rules = folder.rules_version(schemas.map(|file| file.text.as_str()));
     errors.into_result()?;
-    Ok(Config { settings, pipelines, reference, calendars, policies, rules, pipelines_dir })
+    Ok(Config { settings, pipelines, reference, calendars, policies, ladder, rules, pipelines_dir })
 }
 
 /// Two pipelines must not read one Kafka topic, nor speak for one source: a case of it would be in two partitions, each

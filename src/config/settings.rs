@@ -47,6 +47,7 @@ pub struct Settings {
     pub shutdown: Shutdown,
     pub identity: Identity,
     pub limits: Limits,
+    pub alerts: Alerts,
     pub log: Log,
     /// As written; relative to the folder of `tsur.toml`. The resolved path is `Config::pipelines_dir`.
     pub pipelines_dir: PathBuf,
@@ -156,6 +157,17 @@ pub struct Limits {
 }
 
 #[derive(Clone, PartialEq, Debug)]
+pub struct Alerts {
+    /// This process raises alerts. All processes of a group should say the same.
+    pub enabled: bool,
+    /// Each state of each alert is a record there, keyed by the id of the alert.
+    pub kafka_topic: String,
+    /// `POST /api/v2/alerts` of Alertmanager, or anything that takes the same JSON. `None` calls nobody.
+    pub webhook_url: Option<String>,
+    pub webhook_timeout: Duration,
+}
+
+#[derive(Clone, PartialEq, Debug)]
 pub struct Log {
     pub format: LogFormat,
     /// `error | warn | info | debug | trace`.
@@ -201,6 +213,7 @@ impl Default for Settings {
             shutdown: Shutdown::default(),
             identity: Identity::default(),
             limits: Limits::default(),
+            alerts: Alerts::default(),
             log: Log::default(),
             pipelines_dir: PathBuf::from("../pipelines"),
         }
@@ -285,6 +298,17 @@ impl Default for Identity {
 impl Default for Limits {
     fn default() -> Limits {
         Limits { max_record_bytes: 20 * MIB, max_consecutive_rejects: 1000, max_reject_ratio: 0.5 }
+    }
+}
+
+impl Default for Alerts {
+    fn default() -> Alerts {
+        Alerts {
+            enabled: true,
+            kafka_topic: "tsur.alerts".to_owned(),
+            webhook_url: None,
+            webhook_timeout: Duration::from_secs(5),
+        }
     }
 }
 

@@ -126,6 +126,8 @@ pub struct Fold<R> {
     pub tally: Tally,
     pub recent: Recent,
     pub last_reject: LastReject,
+    /// Cases whose clocks changed since this was last emptied; only filled where somebody empties it.
+    pub clock_changes: Option<Vec<CaseKey>>,
     journal: JournalBlock,
     mapper: Mapper,
     rules: Arc<R>,
@@ -156,6 +158,7 @@ impl<R: DeadlineRules> Fold<R> {
             tally: Tally::default(),
             recent: Recent::default(),
             last_reject: LastReject { offset: Offset(0), reason: "", column: String::new(), excerpt: Vec::new() },
+            clock_changes: None,
             journal: JournalBlock::new(stream, names),
             mapper,
             rules,
@@ -272,6 +275,11 @@ impl<R: DeadlineRules> Fold<R> {
         match verdict.outcome {
             Outcome::Applied => {
                 self.windows.count(&self.effects, before, Dimensions::of(&case), now);
+                if let Some(changes) = &mut self.clock_changes
+                    && known.as_ref().is_none_or(|known| !known.same_clocks(&case))
+                {
+                    changes.push(case.key);
+                }
                 match place {
                     Some(place) => self.cases.replace(place, case),
                     None => self.cases.insert(case),
@@ -384,6 +392,11 @@ impl<R: DeadlineRules> Fold<R> {
             Found::Here(place) => Some(self.cases.at(place)),
             Found::Evicted | Found::Unknown => None,
         }
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> &R {
+        &self.rules
     }
 
     /// The bytes of the batch; the next one starts empty.

@@ -135,6 +135,9 @@ where
         match result {
             Ok(Ok(written)) => {
                 if flight.is_batch {
+                    if let Some(desk) = &mut self.a.alerts {
+                        desk.landed(flight.end);
+                    }
                     self.written = written.map(|written| (written, Instant::now()));
                     metrics::landed(&self.a.stream.topic, flight.tally, flight.since.elapsed());
                     let _ = self.commands.send(Command::Refund {

@@ -38,7 +38,8 @@ migrations! {
     5 "0005_window_views",
     6 "0006_dead_letters_view",
     7 "0007_clocks",
-    10 "0010_masked_kinds",
+    8 "0008_alerts",
+    9 "0009_masked_kinds",
 }
 
 impl Migration {

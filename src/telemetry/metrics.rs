@@ -78,6 +78,7 @@ pub fn describe() {
         "Partitions that are not ready, by reason; for kafka and draining 1 stands for the process"
     );
     describe_gauge!(READY, "1 when the process takes and writes records");
+    super::alert_metrics::describe();
 }
 
 pub fn sealed(topic: &str, rows: usize, bytes: usize) {
@@ -148,6 +149,6 @@ mod tests {
     #[test]
     fn the_names_are_those_that_dashboards_know() {
         let pinned: Vec<&str> = include_str!("../../tests/fixtures/metrics.txt").lines().collect();
-        assert_eq!(ALL.to_vec(), pinned);
+        assert_eq!([&ALL[..], &super::super::alert_metrics::ALL].concat(), pinned);
     }
 }

@@ -1,6 +1,7 @@
 //! Tests on a real Kafka and a real ClickHouse, in one binary. `make test` starts both; without TSUR_KAFKA and
 //! TSUR_CLICKHOUSE_URL every test says that it was skipped and passes.
 
+mod alerts;
 mod all_sources;
 mod backpressure;
 mod bad_input;
