@@ -5,6 +5,7 @@ mod audit;
 mod check;
 mod demo;
 mod generate;
+mod locate;
 mod migrate;
 mod pace;
 mod progress;
@@ -54,6 +55,8 @@ enum Command {
     Check(check::Args),
     /// Create or update the ClickHouse schema, and the Kafka topics if asked
     Migrate(migrate::Args),
+    /// Tell where messages are from, and why
+    Locate(locate::Args),
     /// Publish files (ПОС export, CSV, JSON lines) into a Kafka topic
     Publish(publish::Args),
     /// Simulate a region: publish its records to Kafka, or write them to files
@@ -72,6 +75,7 @@ pub fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Demo(args) => demo::main(&folder, &args),
         Command::Check(args) => check::main(&folder, &args),
         Command::Migrate(args) => migrate::main(&folder, &args),
+        Command::Locate(args) => locate::main(&folder, &args),
         Command::Publish(args) => publish::main(&folder, &args),
         Command::Generate(args) => generate::main(&folder, &args),
         Command::Audit(args) => audit::main(&folder, &args),

@@ -5,12 +5,15 @@
 mod avro_read;
 pub mod errors;
 mod files;
+pub mod gazetteer;
+mod gazetteer_read;
 mod item;
 pub mod pipeline;
 mod pipeline_read;
 pub mod reader;
 pub mod reference;
 mod reference_read;
+pub mod routing;
 mod rules_read;
 pub mod settings;
 mod settings_checks;
@@ -151,6 +154,11 @@ fn read_reference(folder: &Folder, pipelines_dir: &Path, errors: &Errors) -> Ref
         topics: list("topics"),
         territories: list("territories"),
         bodies: list("bodies"),
+        gazetteer: folder.inside("reference/gazetteer").map(|file| (file.name.as_str(), file.text.as_str())).collect(),
+        routing: folder
+            .inside("reference")
+            .find(|file| file.stem == "routing")
+            .map(|file| (file.name.as_str(), file.text.as_str())),
     };
     reference_read::read(&lists, errors)
 }

@@ -1,5 +1,8 @@
 //! Enrichment: masking, identities, names. Pure functions of the record and the dictionaries.
 
+pub mod bodies;
 pub mod identity;
+pub mod locate;
 pub mod mask;
 pub mod names;
+pub mod routing;
