@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod explain;
 mod generate;
+mod locate;
 mod mask;
 mod migrate;
 mod pace;
@@ -60,6 +61,8 @@ enum Command {
     Explain(explain::Args),
     /// Create or update the ClickHouse schema, and the Kafka topics if asked
     Migrate(migrate::Args),
+    /// Tell where messages are from, and why
+    Locate(locate::Args),
     /// Publish files (ПОС export, CSV, JSON lines) into a Kafka topic
     Publish(publish::Args),
     /// Simulate a region: publish its records to Kafka, or write them to files
@@ -80,6 +83,7 @@ pub fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Mask(args) => mask::main(&folder, &args),
         Command::Explain(args) => explain::main(&folder, &args),
         Command::Migrate(args) => migrate::main(&folder, &args),
+        Command::Locate(args) => locate::main(&folder, &args),
         Command::Publish(args) => publish::main(&folder, &args),
         Command::Generate(args) => generate::main(&folder, &args),
         Command::Audit(args) => audit::main(&folder, &args),

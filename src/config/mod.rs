@@ -6,6 +6,8 @@ mod alerts_read;
 mod avro_read;
 pub mod errors;
 mod files;
+pub mod gazetteer;
+mod gazetteer_read;
 mod item;
 mod persons_read;
 pub mod pipeline;
@@ -13,6 +15,7 @@ mod pipeline_read;
 pub mod reader;
 pub mod reference;
 mod reference_read;
+pub mod routing;
 mod rules_read;
 pub mod settings;
 mod settings_checks;
@@ -161,6 +164,11 @@ fn read_reference(folder: &Folder, pipelines_dir: &Path, errors: &Errors) -> Ref
         topics: list("topics"),
         territories: list("territories"),
         bodies: list("bodies"),
+        gazetteer: folder.inside("reference/gazetteer").map(|file| (file.name.as_str(), file.text.as_str())).collect(),
+        routing: folder
+            .inside("reference")
+            .find(|file| file.stem == "routing")
+            .map(|file| (file.name.as_str(), file.text.as_str())),
     };
     Reference { persons, ..reference_read::read(&lists, errors) }
 }
