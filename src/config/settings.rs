@@ -47,6 +47,7 @@ pub struct Settings {
     pub shutdown: Shutdown,
     pub identity: Identity,
     pub limits: Limits,
+    pub rejects: Rejects,
     pub log: Log,
     /// As written; relative to the folder of `tsur.toml`. The resolved path is `Config::pipelines_dir`.
     pub pipelines_dir: PathBuf,
@@ -155,6 +156,14 @@ pub struct Limits {
     pub max_reject_ratio: f64,
 }
 
+/// Rejected records, told to whoever sent them.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Rejects {
+    pub enabled: bool,
+    /// Each rejected record is a message there, keyed by its position.
+    pub kafka_topic: String,
+}
+
 #[derive(Clone, PartialEq, Debug)]
 pub struct Log {
     pub format: LogFormat,
@@ -201,6 +210,7 @@ impl Default for Settings {
             shutdown: Shutdown::default(),
             identity: Identity::default(),
             limits: Limits::default(),
+            rejects: Rejects::default(),
             log: Log::default(),
             pipelines_dir: PathBuf::from("../pipelines"),
         }
@@ -285,6 +295,12 @@ impl Default for Identity {
 impl Default for Limits {
     fn default() -> Limits {
         Limits { max_record_bytes: 20 * MIB, max_consecutive_rejects: 1000, max_reject_ratio: 0.5 }
+    }
+}
+
+impl Default for Rejects {
+    fn default() -> Rejects {
+        Rejects { enabled: true, kafka_topic: "tsur.rejects".to_owned() }
     }
 }
 

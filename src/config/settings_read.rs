@@ -67,6 +67,7 @@ pub fn read(file: &str, text: &str, folder: &Path, env: Environment, errors: &Er
             shutdown: shutdown(&root.table("shutdown")),
             identity: identity(&root.table("identity"), folder, &env, errors),
             limits: limits(&tables.limits),
+            rejects: rejects(&root.table("rejects")),
             log: log(&root.table("log")),
             pipelines_dir: root.text("pipelines_dir").map_or_else(|| Settings::default().pipelines_dir, PathBuf::from),
         };
@@ -282,6 +283,20 @@ fn limits(table: &Table) -> Limits {
             .integer("max_consecutive_rejects", 0..=1_000_000_000)
             .unwrap_or(default.max_consecutive_rejects),
         max_reject_ratio: table.number("max_reject_ratio", 0.01..=1.0).unwrap_or(default.max_reject_ratio),
+    }
+}
+
+fn rejects(table: &Table) -> Rejects {
+    let default = Rejects::default();
+    let kafka_topic = table.text("kafka_topic").inspect(|name| {
+        if !is_instance_name(name) {
+            let problem = format!("{name:?} is not a name of a Kafka topic");
+            table.refuse("kafka_topic", problem, "1 to 249 latin letters, digits, '.', '_', '-'");
+        }
+    });
+    Rejects {
+        enabled: table.boolean("enabled").unwrap_or(default.enabled),
+        kafka_topic: kafka_topic.unwrap_or(default.kafka_topic),
     }
 }
 

@@ -200,6 +200,7 @@ impl World {
             retention: Retention::OF_TABLES,
             backoff: Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(8), salt: 1 },
             clock: Clock::new(move || BEGIN * 1000 + started.elapsed().as_millis() as i64),
+            rejects: None,
         };
         let (stop, stop_inbox) = watch::channel(Stop::No);
         let (status, status_copy) = watch::channel(PartitionStatus::default());

@@ -15,6 +15,7 @@ mod publish;
 mod published_files;
 mod rebuild;
 mod recovery_table;
+mod rejects;
 mod schema;
 mod shutdown;
 mod support;
