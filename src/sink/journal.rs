@@ -1,6 +1,6 @@
 //! The journal block of one batch: one row pushed for each item of each record, encoded once when the batch is sealed.
 //! Owner: the partition worker. Invariants: rows stand in the order of the log; the encoded bytes are a function of the
-//! rows and the seal alone; the columns are those of `schemas/clickhouse/0001_journal.sql`, by name and by type.
+//! rows and the seal alone; the columns are those of `schemas/clickhouse/0001_journal.sql` and those added later, by name and by type.
 
 use std::sync::Arc;
 
@@ -9,7 +9,9 @@ use crate::model::case::Case;
 use crate::model::effects::{Dimensions, Effect};
 use crate::model::ids::{CaseKey, Offset, RulesVersion};
 use crate::model::time::{Time, seconds_or_zero};
-use crate::model::words::{Decision, EffectKind, EventKind, Law, MessageKind, Outcome, Priority, Reaction, Status};
+use crate::model::words::{
+    Decision, EffectKind, EventKind, Law, MessageKind, Outcome, Priority, Reaction, Status, Subject,
+};
 use crate::partition::ports::StreamId;
 use crate::sink::native::{BlockWriter, Dictionary, Fixed, Text};
 
@@ -48,6 +50,9 @@ pub struct Told<'a> {
     pub place: &'a [u8],
     pub latitude: f32,
     pub longitude: f32,
+    pub subject: Subject,
+    /// What a record that is about no case says beside, as JSON.
+    pub extra: &'a [u8],
 }
 
 /// The columns of one batch.
@@ -78,6 +83,8 @@ pub struct JournalBlock {
     place: Text,
     latitude: Fixed,
     longitude: Fixed,
+    subject: Fixed,
+    extra: Text,
     case: CaseColumns,
 }
 
@@ -175,6 +182,8 @@ impl JournalBlock {
             place: Text::default(),
             latitude: Fixed::default(),
             longitude: Fixed::default(),
+            subject: Fixed::default(),
+            extra: Text::default(),
             case: CaseColumns::default(),
         }
     }
@@ -186,7 +195,12 @@ impl JournalBlock {
 
     /// Roughly what the block will weigh, in bytes.
     pub fn bytes(&self) -> usize {
-        self.text.bytes() + self.excerpt.bytes() + self.case_id.bytes() + self.place.bytes() + self.rows * 190
+        self.text.bytes()
+            + self.excerpt.bytes()
+            + self.case_id.bytes()
+            + self.place.bytes()
+            + self.extra.bytes()
+            + self.rows * 191
     }
 
     /// Adds one row. `case` is the case after the record, `None` where there is none (a rejected record).
@@ -221,7 +235,9 @@ impl JournalBlock {
         self.latitude.f32(told.latitude);
         self.longitude.f32(told.longitude);
         let nobody = Case::unknown(CaseKey(0));
-        self.case.push(case.unwrap_or(&nobody), case.is_some(), names);
+        self.subject.u8(told.subject.code());
+        self.extra.push(told.extra);
+        self.case.push(case.unwrap_or(&nobody), case.is_some() && told.subject == Subject::Case, names);
     }
 
     /// The bytes of `INSERT … FORMAT Native`, and an empty block for the next batch.
@@ -257,6 +273,8 @@ impl JournalBlock {
         out.text("place", &mut self.place);
         out.fixed("latitude", "Float32", &mut self.latitude);
         out.fixed("longitude", "Float32", &mut self.longitude);
+        out.fixed("subject", &enum_type(Subject::ALL, Subject::name, Subject::code, false), &mut self.subject);
+        out.text("extra", &mut self.extra);
         self.case.write(&mut out);
         self.rows = 0;
         out.finish()

@@ -8,6 +8,7 @@ mod broken_input;
 mod chaos;
 mod demo;
 mod exactly_once;
+mod facts;
 mod formats;
 mod group;
 mod proxy;

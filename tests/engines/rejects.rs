@@ -53,9 +53,10 @@ fn broken(number: usize) -> String {
 fn publish(installation: &Installation, numbers: std::ops::Range<usize>) {
     let payloads: Vec<String> =
         numbers.map(|number| if number % 4 == 0 { GOOD.to_owned() } else { broken(number) }).collect();
-    let records: Vec<(String, &[u8])> =
-        payloads.iter().enumerate().map(|(key, payload)| (format!("k{key}"), payload.as_bytes())).collect();
-    let records: Vec<(&str, &[u8])> = records.iter().map(|(key, payload)| (key.as_str(), *payload)).collect();
+    let key = |number: usize, payload: &str| if payload == GOOD { "IM-1".to_owned() } else { format!("k{number}") };
+    let keys: Vec<String> = payloads.iter().enumerate().map(|(number, payload)| key(number, payload)).collect();
+    let records: Vec<(&str, &[u8])> =
+        keys.iter().zip(&payloads).map(|(key, payload)| (key.as_str(), payload.as_bytes())).collect();
     installation.publish("incident", &records);
 }
 
