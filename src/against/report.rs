@@ -11,7 +11,7 @@ use crate::enrich::names::NameLists;
 use crate::model::case::Case;
 use crate::model::time::{MOSCOW_OFFSET_SECONDS, Time};
 use crate::model::windows::WindowUnit;
-use crate::model::words::{EventKind, Outcome, Status};
+use crate::model::words::{EventKind, Outcome, Status, Subject};
 use crate::partition::seen::Seen;
 
 /// The fate of one item of one record.
@@ -92,7 +92,7 @@ impl Line {
             field: seen.field.clone(),
             value: seen.excerpt.clone(),
             case: seen.case_id.clone(),
-            event: seen.event.map(EventKind::name),
+            event: seen.event.map(EventKind::name).or((seen.subject != Subject::Case).then(|| seen.subject.name())),
             state: seen.case.as_ref().map(|case| State::of(case, names)),
             masked: Masked(seen.masked),
             late_for: late.iter().filter(|_| is_applied).map(|unit| unit_name(*unit)).collect(),

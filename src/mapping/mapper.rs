@@ -18,7 +18,7 @@ use crate::mapping::plan::Plan;
 use crate::model::facts::{Facts, Shape};
 use crate::model::ids::CaseKey;
 use crate::model::time::Time;
-use crate::model::words::Field;
+use crate::model::words::{Field, Subject};
 
 /// Clocks of upstreams may run ahead by this much (seconds); a fact further in the future is a mistake.
 const FUTURE_TOLERANCE: i64 = 86_400;
@@ -56,6 +56,8 @@ pub struct Texts {
     /// Rounded to about a hundred metres or what the file says; zero when unknown.
     pub latitude: f32,
     pub longitude: f32,
+    /// What a record that is about no case says beside; a JSON object, masked, or empty.
+    pub extra: Vec<u8>,
 }
 
 /// A pipeline ready to map records.
@@ -115,6 +117,7 @@ impl Mapper {
         texts.case_id.clear();
         texts.text.clear();
         texts.place.clear();
+        texts.extra.clear();
         texts.masked = MaskCounts::default();
         (texts.latitude, texts.longitude) = (0.0, 0.0);
         match &self.avro {
@@ -133,8 +136,10 @@ impl Mapper {
         texts.case_id.push_str(&case_id);
         let mut facts = Facts::empty(CaseKey::of(&plan.source, &case_id), plan.shape, received);
         facts.digest = digest(slots);
-        if plan.shape == Shape::Event {
-            plan.map_event(slots, &mut facts)?;
+        match plan.subject {
+            Some(Subject::Case) if plan.shape == Shape::Event => plan.map_event(slots, &mut facts)?,
+            Some(subject) => facts.subject = subject,
+            None => plan.map_subject(slots, &mut facts)?,
         }
         plan.map_times(slots, received, &mut facts)?;
         plan.map_words(slots, &mut facts)?;
@@ -143,6 +148,7 @@ impl Mapper {
         let author = plan.text(slots, Field::AuthorId)?;
         facts.author_key = identity.author_key(&plan.source, &author);
         plan.map_texts(slots, enricher, &mut facts, texts)?;
+        plan.map_extras(slots, &facts, texts)?;
         for field in &plan.required {
             if plan.text(slots, *field)?.is_empty() {
                 return Err(plan.reject("missing", *field));

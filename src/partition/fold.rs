@@ -19,11 +19,13 @@ use crate::model::facts::Facts;
 use crate::model::ids::{CaseKey, Offset, RulesVersion};
 use crate::model::time::Time;
 use crate::model::windows::{Retention, Windows};
-use crate::model::words::Outcome;
+use crate::model::words::{Outcome, Subject};
 use crate::partition::ports::{BacklogRow, JournalFold, StreamId};
 use crate::partition::seen::Seen;
 use crate::sink::journal::{Fate, JournalBlock, Position, Told};
 
+#[path = "fold_facts.rs"]
+mod facts;
 #[path = "fold_items.rs"]
 mod items;
 
@@ -304,6 +306,8 @@ impl<R: DeadlineRules> Fold<R> {
             place: &self.texts.place,
             latitude: self.texts.latitude,
             longitude: self.texts.longitude,
+            subject: Subject::Case,
+            extra: b"",
         };
         let fate = Fate { outcome: verdict.outcome, reason: verdict.reason, field: "", excerpt: b"" };
         self.journal.push(position, fate, &told, Some(&case));
@@ -315,6 +319,7 @@ impl<R: DeadlineRules> Fold<R> {
                 field: String::new(),
                 excerpt: String::new(),
                 event: Some(verdict.event),
+                subject: Subject::Case,
                 case_id: self.texts.case_id.clone(),
                 case: Some(case),
                 masked: self.texts.masked,
@@ -352,6 +357,8 @@ impl<R: DeadlineRules> Fold<R> {
             place: b"",
             latitude: 0.0,
             longitude: 0.0,
+            subject: Subject::Case,
+            extra: b"",
         };
         self.journal.push(position, Fate { outcome, reason, field, excerpt: &self.excerpt }, &told, None);
         if let Some(seen) = &mut self.seen {
@@ -362,6 +369,7 @@ impl<R: DeadlineRules> Fold<R> {
                 field: field.to_owned(),
                 excerpt: String::from_utf8_lossy(&self.excerpt).into_owned(),
                 event: None,
+                subject: Subject::Case,
                 case_id: String::new(),
                 case: None,
                 masked: MaskCounts::default(),
@@ -433,7 +441,7 @@ impl<R: DeadlineRules> Fold<R> {
 }
 
 /// The `masked` column: the code of each identifier's kind, once for each time it was found (Enum8 of the journal).
-fn list_masked(counts: MaskCounts, out: &mut Vec<u8>) {
+pub(super) fn list_masked(counts: MaskCounts, out: &mut Vec<u8>) {
     out.clear();
     if counts == MaskCounts::default() {
         return;

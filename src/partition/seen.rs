@@ -4,7 +4,7 @@
 use crate::enrich::mask::MaskCounts;
 use crate::model::case::Case;
 use crate::model::time::Time;
-use crate::model::words::{EventKind, Outcome};
+use crate::model::words::{EventKind, Outcome, Subject};
 use crate::sink::journal::Position;
 
 /// One journal row, told in full.
@@ -19,6 +19,7 @@ pub struct Seen {
     /// The wrong value, masked.
     pub excerpt: String,
     pub event: Option<EventKind>,
+    pub subject: Subject,
     pub case_id: String,
     /// The case as it stands after the record.
     pub case: Option<Case>,

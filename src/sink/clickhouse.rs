@@ -299,7 +299,7 @@ impl Sink for ClickHouse {
     async fn applied_rows(&self, stream: &StreamId, range: OffsetRange) -> Result<Vec<JournalFold>, SinkError> {
         let filter = format!(
             "FROM events WHERE {OF_STREAM} AND kafka_offset >= {} AND kafka_offset < {} AND outcome = 'applied' \
-             ORDER BY kafka_offset, item",
+             AND subject = 'case' ORDER BY kafka_offset, item",
             range.begin, range.end
         );
         let cases = self

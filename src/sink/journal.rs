@@ -11,7 +11,7 @@ use crate::model::effects::{Dimensions, Effect};
 use crate::model::ids::{CaseKey, Offset, RulesVersion};
 use crate::model::time::{Time, seconds_or_zero};
 use crate::model::words::{
-    Clock, Decision, EffectKind, EventKind, Law, MessageKind, Outcome, Priority, Reaction, Status,
+    Clock, Decision, EffectKind, EventKind, Law, MessageKind, Outcome, Priority, Reaction, Status, Subject,
 };
 use crate::partition::ports::StreamId;
 use crate::sink::native::{BlockWriter, Dictionary, Fixed, Text};
@@ -51,6 +51,9 @@ pub struct Told<'a> {
     pub place: &'a [u8],
     pub latitude: f32,
     pub longitude: f32,
+    pub subject: Subject,
+    /// What a record that is about no case says beside, as JSON.
+    pub extra: &'a [u8],
 }
 
 /// The columns of one batch.
@@ -81,6 +84,8 @@ pub struct JournalBlock {
     place: Text,
     latitude: Fixed,
     longitude: Fixed,
+    subject: Fixed,
+    extra: Text,
     case: CaseColumns,
 }
 
@@ -190,6 +195,8 @@ impl JournalBlock {
             place: Text::default(),
             latitude: Fixed::default(),
             longitude: Fixed::default(),
+            subject: Fixed::default(),
+            extra: Text::default(),
             case: CaseColumns::default(),
         }
     }
@@ -201,7 +208,12 @@ impl JournalBlock {
 
     /// Roughly what the block will weigh, in bytes.
     pub fn bytes(&self) -> usize {
-        self.text.bytes() + self.excerpt.bytes() + self.case_id.bytes() + self.place.bytes() + self.rows * 225
+        self.text.bytes()
+            + self.excerpt.bytes()
+            + self.case_id.bytes()
+            + self.place.bytes()
+            + self.extra.bytes()
+            + self.rows * 226
     }
 
     /// Adds one row. `case` is the case after the record, `None` where there is none (a rejected record).
@@ -236,7 +248,9 @@ impl JournalBlock {
         self.latitude.f32(told.latitude);
         self.longitude.f32(told.longitude);
         let nobody = Case::unknown(CaseKey(0));
-        self.case.push(case.unwrap_or(&nobody), case.is_some(), names);
+        self.subject.u8(told.subject.code());
+        self.extra.push(told.extra);
+        self.case.push(case.unwrap_or(&nobody), case.is_some() && told.subject == Subject::Case, names);
     }
 
     /// The bytes of `INSERT … FORMAT Native`, and an empty block for the next batch.
@@ -271,6 +285,8 @@ impl JournalBlock {
         out.text("place", &mut self.place);
         out.fixed("latitude", "Float32", &mut self.latitude);
         out.fixed("longitude", "Float32", &mut self.longitude);
+        out.fixed("subject", &enum_type(Subject::ALL, Subject::name, Subject::code, false), &mut self.subject);
+        out.text("extra", &mut self.extra);
         self.case.write(&mut out);
         self.rows = 0;
         out.finish()

@@ -3,6 +3,7 @@
 pub(crate) mod case_rows;
 pub mod clickhouse;
 pub(crate) mod errors;
+pub mod fact_rows;
 pub mod history;
 pub mod journal;
 pub mod migrations;

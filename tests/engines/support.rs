@@ -76,7 +76,7 @@ impl Installation {
         std::fs::create_dir_all(&config).expect("config folder");
         let settings = format!(
             "[kafka]\ngroup_id = \"{db}\"\nsession_timeout = \"6s\"\n[clickhouse]\ndatabase = \"{db}\"\n\
-             [http]\nlisten = \"127.0.0.1:0\"\n[alerts]\nkafka_topic = \"{db}.alerts\"\n",
+             [http]\nlisten = \"127.0.0.1:0\"\n[alerts]\nkafka_topic = \"{db}.alerts\"\n[rejects]\nkafka_topic = \"{db}.rejects\"\n",
             db = self.database
         );
         std::fs::write(config.join("tsur.toml"), settings).expect("settings");
