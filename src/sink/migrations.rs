@@ -38,6 +38,7 @@ migrations! {
     5 "0005_window_views",
     6 "0006_dead_letters_view",
     7 "0007_clocks",
+    9 "0009_dues",
 }
 
 impl Migration {
