@@ -44,6 +44,7 @@ impl<R: DeadlineRules> Fold<R> {
                 excerpt: String::new(),
                 event: None,
                 subject: facts.subject,
+                at: Some(facts.at),
                 case_id: self.texts.case_id.clone(),
                 case: None,
                 masked: self.texts.masked,

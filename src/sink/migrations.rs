@@ -42,6 +42,7 @@ migrations! {
     9 "0009_masked_kinds",
     10 "0010_feedback",
     11 "0011_votes_pages",
+    12 "0012_dues",
 }
 
 impl Migration {

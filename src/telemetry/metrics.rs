@@ -41,8 +41,15 @@ pub const REJECTS_TOLD: &str = "tsur_rejects_told_total";
 /// 1 when the process is ready.
 pub const READY: &str = "tsur_ready";
 
+/// Sets of rules taken while running.
+pub const RULES_CHANGES: &str = "tsur_rules_changes_total";
+/// 1 while the rules on disk are refused and the ones before are in force.
+pub const RULES_REFUSED: &str = "tsur_rules_refused";
+/// Open cases whose deadlines a change of the rules moved.
+pub const REDATED: &str = "tsur_redated_cases_total";
+
 /// All names, for the fixture test.
-pub const ALL: [&str; 16] = [
+pub const ALL: [&str; 19] = [
     ROWS,
     BATCHES,
     BATCH_ROWS,
@@ -59,6 +66,9 @@ pub const ALL: [&str; 16] = [
     UNREADY,
     REJECTS_TOLD,
     READY,
+    RULES_CHANGES,
+    RULES_REFUSED,
+    REDATED,
 ];
 
 /// Tells the recorder what each metric means.
@@ -83,6 +93,9 @@ pub fn describe() {
     describe_counter!(REJECTS_TOLD, "Messages to the Kafka topic of rejects, by Kafka topic of the record and reason");
     describe_gauge!(READY, "1 when the process takes and writes records");
     super::alert_metrics::describe();
+    describe_counter!(RULES_CHANGES, "Sets of rules taken without a restart");
+    describe_gauge!(RULES_REFUSED, "1 while the rules on disk are refused and the ones before are in force");
+    describe_counter!(REDATED, "Open cases whose deadlines a change of the rules moved, by Kafka topic");
 }
 
 pub fn sealed(topic: &str, rows: usize, bytes: usize) {
@@ -117,6 +130,7 @@ pub struct Overview {
     pub windows: usize,
     pub unready: Unready,
     pub ready: bool,
+    pub rules_refused: bool,
 }
 
 pub fn overview(figures: &Overview) {
@@ -139,6 +153,15 @@ pub fn overview(figures: &Overview) {
         gauge!(UNREADY, "reason" => reason).set(count as f64);
     }
     gauge!(READY).set(f64::from(u8::from(figures.ready)));
+    gauge!(RULES_REFUSED).set(f64::from(u8::from(figures.rules_refused)));
+}
+
+pub fn rules_changed() {
+    counter!(RULES_CHANGES).increment(1);
+}
+
+pub fn redated(topic: &str, cases: usize) {
+    counter!(REDATED, "kafka_topic" => topic.to_owned()).increment(cases as u64);
 }
 
 /// The lag of one partition; 0 when another process has it.

@@ -19,6 +19,7 @@ mod published_files;
 mod rebuild;
 mod recovery_table;
 mod rejects;
+mod rules;
 mod schema;
 mod shutdown;
 mod support;
