@@ -21,7 +21,7 @@ pub struct ConfigFile {
 pub struct Folder(Vec<ConfigFile>);
 
 /// The folders with rules below the pipelines folder.
-const FOLDERS: [&str; 4] = ["", "calendars", "policies", "reference"];
+const FOLDERS: [&str; 5] = ["", "calendars", "policies", "reference", "reference/lexicon"];
 
 impl Folder {
     pub fn read(root: &Path, errors: &Errors) -> Folder {

@@ -3,6 +3,8 @@
 //! Owner: `config`; `enrich::classify` compiles it. Invariants (checked by `lexicon_read.rs`): every topic belongs to the
 //! block of its file, every set exists, no entry is dead and no rule unreachable.
 
+use xxhash_rust::xxh3::Xxh3;
+
 use super::errors::Place;
 
 /// How strongly an entry speaks. The numbers of the levels are in `common.toml`.
@@ -103,8 +105,31 @@ pub struct LexiconSpec {
     pub lead_gain: f64,
     /// Under this confidence a text is «не определено».
     pub threshold: f64,
-    /// How much a unit of evidence says; the higher, the bolder.
+    /// How bold confidences are, given the odds.
     pub sharpness: f64,
+    /// How much the expected share of a block counts beside the words.
+    pub share_weight: f64,
     /// By block index; a block without a file has none.
     pub blocks: Vec<BlockWords>,
+}
+
+impl LexiconSpec {
+    /// Of the words and rules, not of their places and numbers: tells whether a model was taught beside these words.
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Xxh3::new();
+        let mut add = |text: &str| {
+            hash.update(text.as_bytes());
+            hash.update(&[0]);
+        };
+        for words in &self.blocks {
+            for entry in &words.entries {
+                add(&format!("{} {:?} {} {:?}", words.block, entry.topic, entry.level.name(), entry.pattern));
+            }
+            for rule in &words.rules {
+                let Rule { topic, level, all, any, none, within, against, .. } = rule;
+                add(&format!("{} {topic:?} {level:?} {all:?} {any:?} {none:?} {within:?} {against:?}", words.block));
+            }
+        }
+        format!("{:016x}", hash.digest())
+    }
 }

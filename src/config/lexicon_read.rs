@@ -73,6 +73,7 @@ fn common(root: &Table, spec: &mut LexiconSpec, sets: &mut Sets) {
     spec.lead_gain = scoring.number("lead_gain", 0.0..=4.0).unwrap_or(0.0);
     spec.threshold = scoring.number("threshold", 0.0..=1.0).unwrap_or(0.0);
     spec.sharpness = scoring.number("sharpness", 0.01..=100.0).unwrap_or(1.0);
+    spec.share_weight = scoring.number("share_weight", 0.0..=10.0).unwrap_or(1.0);
     drop(scoring);
     for (name, item) in root.table("sets").entries() {
         let terms = item.list().into_iter().filter_map(|element| {

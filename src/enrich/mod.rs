@@ -1,5 +1,6 @@
 //! Enrichment: masking, identities, names. Pure functions of the record and the dictionaries.
 
+pub mod classify;
 pub mod identity;
 pub mod mask;
 pub mod names;

@@ -54,7 +54,7 @@ pub struct FormFacts {
 pub struct Lexicon {
     pub blocks: usize,
     pub topics: usize,
-    /// Of the natural logarithm, by block.
+    /// What the expected share of each block says before a word is read.
     pub log_shares: Vec<f32>,
     /// Block of each topic.
     pub block_of: Vec<u8>,
@@ -208,7 +208,7 @@ fn log_shares(spec: &LexiconSpec, blocks: usize) -> Vec<f32> {
         shares[words.block as usize] = words.share.max(1e-4);
     }
     let sum: f64 = shares.iter().sum();
-    shares.iter().map(|share| (share / sum).ln() as f32).collect()
+    shares.iter().map(|share| (spec.sharpness * spec.share_weight * (share / sum).ln()) as f32).collect()
 }
 
 /// Chooses the rarest place of each phrase as its anchor, and lists the phrases by it.

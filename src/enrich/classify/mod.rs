@@ -7,21 +7,22 @@ pub mod explain;
 pub mod features;
 pub mod lexicon;
 pub mod model;
+pub mod model_file;
 pub mod score;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
+use crate::config::lexicon::LexiconSpec;
+use crate::config::reference::Reference;
 use crate::text::{Token, Words};
 use lexicon::Lexicon;
-use model::Model;
+use model::{Calibration, Model};
 use score::{Nobody, Reader, Sums, Witness};
 
 /// Blocks that are named with their confidences.
 pub const TOP: usize = 3;
-/// A block that the model was never taught, in its margins: as far away as the usual stranger.
-const NEVER_TAUGHT: f32 = -1.2;
 /// Evidence that is taken for granted when strength is judged: a single weak word is not certainty.
 const GROUND: f32 = 2.0;
 
@@ -84,6 +85,11 @@ pub struct Classifier {
 }
 
 impl Classifier {
+    pub fn new(spec: &LexiconSpec, reference: &Reference, model: Option<Arc<Model>>) -> Classifier {
+        let block_of: Vec<u32> = reference.topics.iter().map(|topic| topic.block).collect();
+        Classifier { lexicon: Arc::new(Lexicon::build(spec, reference.blocks.len(), &block_of)), model }
+    }
+
     /// Classifies a text that was cut into tokens with these words.
     pub fn classify(&self, tokens: &[Token], words: &Words, reader: &mut Reader) -> Outcome {
         self.classify_for(tokens, words, reader, &mut Nobody)
@@ -106,7 +112,7 @@ impl Classifier {
     fn odds(&self, sums: &Sums, odds: &mut [f32; model::LANES]) {
         lexicon_odds(&self.lexicon, sums, odds);
         if let Some(model) = &self.model {
-            blend(model, &model.margins(sums), odds);
+            blend(model.calibration, &model.margins(sums), odds);
         }
     }
 }
@@ -121,14 +127,10 @@ pub fn lexicon_odds(lexicon: &Lexicon, sums: &Sums, odds: &mut [f32; model::LANE
     }
 }
 
-/// Adds the model's margins to the lexicon's odds.
-pub fn blend(model: &Model, margins: &[f32; model::LANES], odds: &mut [f32; model::LANES]) {
-    let mut of_block = [NEVER_TAUGHT; model::LANES];
-    for (lane, block) in model.classes.iter().enumerate() {
-        of_block[usize::from(*block)] = margins[lane];
-    }
-    for (odd, margin) in odds.iter_mut().zip(of_block) {
-        *odd = model.lexicon_share * *odd + model.sharpness * margin;
+/// Adds the model's margins, by block, to the lexicon's odds.
+pub fn blend(calibration: Calibration, margins: &[f32; model::LANES], odds: &mut [f32; model::LANES]) {
+    for (odd, margin) in odds.iter_mut().zip(margins) {
+        *odd = calibration.lexicon_share * *odd + calibration.sharpness * margin;
     }
 }
 

@@ -40,9 +40,19 @@ impl Row {
     }
 }
 
+/// The margin of a block that a model was never taught: as far away as the usual stranger.
+pub const NEVER_TAUGHT: f32 = -1.2;
+
 /// How evidence of the lexicon becomes a number for the model.
 pub fn evidence(sum: f32) -> f32 {
     sum.max(0.0).ln_1p()
+}
+
+/// How margins and the lexicon's log-odds together become confidences; found on texts the model had not seen.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Calibration {
+    pub sharpness: f32,
+    pub lexicon_share: f32,
 }
 
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -52,9 +62,7 @@ pub struct Model {
     pub bias: [f32; LANES],
     /// By slot of the lexicon.
     pub slots: Vec<[f32; LANES]>,
-    /// Factor of the model's margins, and of the lexicon's own log-odds beside them: calibrated together.
-    pub sharpness: f32,
-    pub lexicon_share: f32,
+    pub calibration: Calibration,
     /// Under this confidence a text is «не определено».
     pub threshold: f32,
     features: Vec<Feature>,
@@ -127,8 +135,17 @@ impl Model {
         }
     }
 
-    /// Margins of the lanes for the sums of a text.
+    /// Margins of the blocks for the sums of a text.
     pub fn margins(&self, sums: &Sums) -> [f32; LANES] {
+        let of_lane = self.of_lane(sums);
+        let mut of_block = [NEVER_TAUGHT; LANES];
+        for (lane, block) in self.classes.iter().enumerate() {
+            of_block[usize::from(*block)] = of_lane[lane];
+        }
+        of_block
+    }
+
+    fn of_lane(&self, sums: &Sums) -> [f32; LANES] {
         let mut margins = self.bias;
         let words = scale(sums.words_norm);
         let letters = scale(sums.letters_norm);

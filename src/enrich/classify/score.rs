@@ -7,7 +7,7 @@ use super::model::{LANES, Model, Row};
 use crate::text::{Shape, Side, StemId, Token, WordId, Words};
 
 /// Tokens that are read; a longer text has said what it is about by then.
-const LONGEST: usize = 4096;
+pub const LONGEST: usize = 4096;
 /// Words a sentence end counts for when phrases measure distances.
 const SENTENCE: u32 = 3;
 
@@ -158,13 +158,11 @@ impl Reader {
             let facts = self.known.of(token.word, words, lexicon, model);
             let mentions = count(&mut self.mentions, words.stem(token.word), self.text);
             if let Some(model) = model {
-                let tf = tf(mentions);
-                let tf_before = if mentions == 1 { 0.0 } else { self::tf(mentions - 1) };
-                let grown = tf * tf - tf_before * tf_before;
                 if let Some(place) = facts.vector {
+                    let (tf, squared) = grown(mentions);
                     let row = &self.known.vectors[place.get() as usize - 1];
-                    row.add_to(&mut self.sums, tf - tf_before, grown);
-                    witness.model(number, row, tf - tf_before);
+                    row.add_to(&mut self.sums, tf, squared);
+                    witness.model(number, row, tf);
                 }
                 if facts.hash != 0 && before != 0 {
                     model.add_bigram(before, facts.hash, &mut self.sums);
@@ -346,12 +344,16 @@ impl Sums {
     }
 }
 
-/// Sublinear frequency.
-fn tf(mentions: u16) -> f32 {
-    if mentions == 1 { 1.0 } else { 1.0 + f32::from(mentions).ln() }
+/// What the n-th mention of a word adds to its damped frequency, and to the square of it.
+pub fn grown(mentions: u16) -> (f32, f32) {
+    if mentions <= 1 {
+        return (1.0, 1.0);
+    }
+    let (now, before) = (1.0 + f32::from(mentions).ln(), 1.0 + f32::from(mentions - 1).ln());
+    (now - before, now * now - before * before)
 }
 
-fn ends_sentence(token: &Token) -> bool {
+pub fn ends_sentence(token: &Token) -> bool {
     token.shape == Shape::Break || token.shape == Shape::Punct && matches!(token.first, b'.' | b'!' | b'?' | b';')
 }
 
