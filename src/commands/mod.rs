@@ -6,6 +6,7 @@ mod check;
 mod classify;
 mod demo;
 mod generate;
+mod mask;
 mod migrate;
 mod pace;
 mod progress;
@@ -54,6 +55,8 @@ enum Command {
     Demo(demo::Args),
     /// Check every configuration file and report all mistakes at once
     Check(check::Args),
+    /// Mask lines of text: names, phones, documents and other identifiers give way to placeholders
+    Mask(mask::Args),
     /// Create or update the ClickHouse schema, and the Kafka topics if asked
     Migrate(migrate::Args),
     /// Publish files (ПОС export, CSV, JSON lines) into a Kafka topic
@@ -77,6 +80,7 @@ pub fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Run(args) => run::main(&folder, &args),
         Command::Demo(args) => demo::main(&folder, &args),
         Command::Check(args) => check::main(&folder, &args),
+        Command::Mask(args) => mask::main(&folder, &args),
         Command::Migrate(args) => migrate::main(&folder, &args),
         Command::Publish(args) => publish::main(&folder, &args),
         Command::Generate(args) => generate::main(&folder, &args),

@@ -10,6 +10,7 @@ pub mod lexicon;
 mod lexicon_checks;
 mod lexicon_read;
 mod model_read;
+mod persons_read;
 pub mod pipeline;
 mod pipeline_read;
 pub mod reader;
@@ -35,6 +36,7 @@ use files::Folder;
 pub use lexicon::LexiconSpec;
 use lexicon_read::LexiconFile;
 pub use model_read::TrainedModel;
+pub use persons_read::shipped_persons;
 pub use pipeline::Pipeline;
 pub use reference::Reference;
 use reference_read::ReferenceFiles;
@@ -174,10 +176,13 @@ fn read_lexicon(folder: &Folder, reference: &Reference, errors: &Errors) -> Lexi
 
 /// A folder without `reference/` is sound (everything is "unknown" then); one with half of the lists is not.
 fn read_reference(folder: &Folder, pipelines_dir: &Path, errors: &Errors) -> Reference {
+    let file = |name: &str| folder.inside("reference").find(|file| file.stem == name);
+    let persons = file("names").map(|file| (file.name.as_str(), file.text.as_str()));
+    let persons = persons_read::read_or_shipped(persons, errors);
     if folder.inside("reference").next().is_none() {
-        return Reference::default();
+        return Reference { persons, ..Reference::default() };
     }
-    let list = |name: &str| match folder.inside("reference").find(|file| file.stem == name) {
+    let list = |name: &str| match file(name) {
         Some(file) => (file.name.as_str(), file.text.as_str()),
         None => {
             let path = pipelines_dir.join("reference").join(format!("{name}.toml"));
@@ -196,7 +201,7 @@ fn read_reference(folder: &Folder, pipelines_dir: &Path, errors: &Errors) -> Ref
         territories: list("territories"),
         bodies: list("bodies"),
     };
-    reference_read::read(&lists, errors)
+    Reference { persons, ..reference_read::read(&lists, errors) }
 }
 
 #[cfg(test)]

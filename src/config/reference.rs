@@ -4,6 +4,8 @@
 
 use std::collections::HashMap;
 
+use crate::enrich::mask::PersonLists;
+
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Reference {
     pub blocks: Vec<Block>,
@@ -15,6 +17,8 @@ pub struct Reference {
     pub topic_index: HashMap<String, u32>,
     pub territory_index: HashMap<String, u32>,
     pub body_index: HashMap<String, u32>,
+    /// What names of people are made of.
+    pub persons: PersonLists,
 }
 
 #[derive(Clone, PartialEq, Debug)]

@@ -75,6 +75,7 @@ pub fn read(files: &ReferenceFiles, errors: &Errors) -> Reference {
         topic_index: topics.names,
         territory_index: territories.names,
         body_index: bodies.names,
+        ..Reference::default()
     }
 }
 

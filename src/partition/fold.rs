@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::codec::Value;
 use crate::codec::avro::SchemaId;
 use crate::codec::payload::Room;
-use crate::enrich::mask::{MaskCounts, MaskKind, mask_into};
+use crate::enrich::mask::{MaskCounts, MaskKind};
 use crate::enrich::names::NameLists;
 use crate::kafka::chunk::{Chunk, RecordAt};
 use crate::mapping::mapper::{Mapper, Texts};
@@ -320,7 +320,7 @@ impl<R: DeadlineRules> Fold<R> {
     fn account(&mut self, position: Position, outcome: Outcome, reason: &'static str, field: &str, detail: &str) {
         self.excerpt.clear();
         if outcome == Outcome::Rejected {
-            mask_into(detail, &mut self.excerpt);
+            self.mapper.mask_into(detail, &mut self.excerpt);
             self.tally.rejected += 1;
             self.tally.rejects_in_a_row += 1;
             self.recent.note(true);
@@ -425,10 +425,8 @@ fn list_masked(counts: MaskCounts, out: &mut Vec<u8>) {
     if counts == MaskCounts::default() {
         return;
     }
-    let by_code = [counts.phone, counts.email, counts.snils, counts.card, counts.profile];
-    debug_assert_eq!(by_code.len(), MaskKind::ALL.len());
-    for (index, count) in by_code.into_iter().enumerate() {
-        out.extend(std::iter::repeat_n(index as u8 + 1, usize::from(count)));
+    for kind in MaskKind::ALL {
+        out.extend(std::iter::repeat_n(kind.code(), usize::from(counts.of(kind))));
     }
 }
 

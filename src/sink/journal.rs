@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::enrich::mask::MaskKind;
 use crate::enrich::names::NameLists;
 use crate::model::case::Case;
 use crate::model::effects::{Dimensions, Effect};
@@ -250,8 +251,7 @@ impl JournalBlock {
         out.dictionary("previous_block", &mut self.previous_block);
         out.dictionary("previous_territory", &mut self.previous_territory);
         out.text("text", &mut self.text);
-        let masked = "Array(Enum8('phone' = 1, 'email' = 2, 'snils' = 3, 'card' = 4, 'profile' = 5))";
-        out.array("masked", masked, &mut self.masked_ends, &mut [&mut self.masked]);
+        out.array("masked", &masked_type(), &mut self.masked_ends, &mut [&mut self.masked]);
         self.masked_count = 0;
         out.constant("masker", "UInt16", &crate::enrich::mask::MASKER_VERSION.to_le_bytes());
         out.text("place", &mut self.place);
@@ -378,9 +378,20 @@ pub fn enum_type<T: Copy>(all: &[T], name: fn(T) -> &'static str, code: fn(T) ->
     format!("Enum8({})", words.join(", "))
 }
 
+/// The type of the column `masked`.
+fn masked_type() -> String {
+    format!("Array({})", enum_type(&MaskKind::ALL, MaskKind::word, MaskKind::code, false))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_kinds_of_the_masker_are_those_of_the_schema() {
+        let schema = include_str!("../../schemas/clickhouse/0010_masked_kinds.sql");
+        assert!(schema.contains(&masked_type()), "{}", masked_type());
+    }
 
     #[test]
     fn the_enum_lists_of_the_schema_are_the_words_of_the_code() {

@@ -37,6 +37,7 @@ migrations! {
     4 "0004_views",
     5 "0005_window_views",
     6 "0006_dead_letters_view",
+    10 "0010_masked_kinds",
 }
 
 impl Migration {

@@ -1,7 +1,9 @@
 //! Interned words: every form once, with its stem. Owner: one partition worker, which keeps it for its lifetime.
-//! Invariants: a number means the same form until `generation` changes, which happens only in [`Words::make_room`];
+//! Invariants: a number means the same form until the generation changes, which happens only in [`Words::make_room`];
 //! never more than one and a half limits of forms are kept: past that a new form gets [`WordId::NONE`].
 //! Stems are made once per form, by Snowball for words with Russian letters; every other form is its own stem.
+
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
@@ -38,6 +40,8 @@ impl StemId {
 /// Forms remembered before everything is forgotten, unless told otherwise. A month of appeals of one region has about
 /// as many; with stems and the index it is under 20 MB.
 const LIMIT: usize = 1 << 17;
+/// No two tables of a process share a generation, so a side table cannot mistake one for the other.
+static GENERATIONS: AtomicU32 = AtomicU32::new(1);
 const FIRST_SLOTS: usize = 1 << 12;
 const FREE: u32 = u32::MAX;
 
@@ -79,7 +83,7 @@ impl Words {
             stems: Texts::default(),
             stem_index: HashTable::new(),
             stemmer: Stemmer::create(Algorithm::Russian),
-            generation: 0,
+            generation: next_generation(),
             limit: limit.max(1),
         }
     }
@@ -113,7 +117,7 @@ impl Words {
         self.stems.get(id.0)
     }
 
-    /// Grows when everything was forgotten.
+    /// Another one when everything was forgotten, and in every other table.
     pub fn generation(&self) -> u32 {
         self.generation
     }
@@ -137,7 +141,7 @@ impl Words {
         self.stem_of.clear();
         self.stems = Texts::default();
         self.stem_index.clear();
-        self.generation = self.generation.wrapping_add(1);
+        self.generation = next_generation();
     }
 
     pub(super) fn find(&self, key: Key) -> Option<WordId> {
@@ -201,6 +205,10 @@ pub fn stem_word(folded: &str) -> String {
 fn stem_by<'w>(stemmer: &Stemmer, folded: &'w str) -> std::borrow::Cow<'w, str> {
     let russian = folded.chars().all(|character| matches!(character, 'а'..='я' | '-'));
     if russian { stemmer.stem(folded) } else { std::borrow::Cow::Borrowed(folded) }
+}
+
+fn next_generation() -> u32 {
+    GENERATIONS.fetch_add(1, Ordering::Relaxed)
 }
 
 fn free_slots(count: usize) -> Vec<Slot> {
