@@ -246,6 +246,7 @@ fn kernel(criterion: &mut Criterion, source: &'static str) {
                 place: &row.texts.place,
                 latitude: row.texts.latitude,
                 longitude: row.texts.longitude,
+                reading: row.texts.reading,
                 subject: tsur::model::words::Subject::Case,
                 extra: b"",
             };

@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::config::reference::{Reference, normalise_name};
+use crate::enrich::classify::Classifier;
+use crate::enrich::locate::Atlas;
 use crate::enrich::mask::{PersonLexicon, mask};
 use crate::enrich::names::NameLists;
 use crate::mapping::words::tidy;
@@ -20,6 +22,9 @@ const MAX_REMEMBERED: usize = 20_000;
 pub struct Dictionaries {
     pub names: Arc<NameLists>,
     pub persons: Arc<PersonLexicon>,
+    pub atlas: Arc<Atlas>,
+    /// `None` where there is no lexicon: texts say nothing of their block then.
+    pub classifier: Option<Classifier>,
     reference: Arc<Reference>,
     blocks: Vec<BlockId>,
     topics: Vec<(TopicId, BlockId)>,
@@ -46,7 +51,28 @@ impl Dictionaries {
             .collect();
         let bodies = reference.bodies.iter().map(|body| BodyId(names.bodies.number(&body.code))).collect();
         let persons = Arc::new(PersonLexicon::build(&reference.persons));
-        Dictionaries { names, persons, reference, blocks, topics, territories, bodies }
+        let atlas = Arc::new(Atlas::new(&reference));
+        Dictionaries { names, persons, atlas, classifier: None, reference, blocks, topics, territories, bodies }
+    }
+
+    /// The same, with words that tell what a text is about.
+    pub fn with_classifier(self, classifier: Classifier) -> Dictionaries {
+        Dictionaries { classifier: Some(classifier), ..self }
+    }
+
+    /// By place in the reference list; "not known" beyond its end.
+    pub fn block_at(&self, place: u8) -> BlockId {
+        self.blocks.get(usize::from(place)).copied().unwrap_or_default()
+    }
+
+    /// By place in the reference list; "not known" beyond its end.
+    pub fn topic_at(&self, place: u16) -> TopicId {
+        self.topics.get(usize::from(place)).map_or_else(TopicId::default, |(topic, _)| *topic)
+    }
+
+    /// By place in the reference list; "not known" beyond its end.
+    pub fn territory_at(&self, place: u16) -> TerritoryId {
+        self.territories.get(usize::from(place)).copied().unwrap_or_default()
     }
 
     fn topic(&self, normal: &str) -> Option<(TopicId, BlockId)> {

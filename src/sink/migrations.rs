@@ -43,6 +43,7 @@ migrations! {
     10 "0010_feedback",
     11 "0011_votes_pages",
     12 "0012_dues",
+    13 "0013_readings",
 }
 
 impl Migration {
