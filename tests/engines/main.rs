@@ -17,6 +17,8 @@ mod published_files;
 mod rebuild;
 mod recovery_table;
 mod rejects;
+#[path = "../../src/publish/sample_xlsx.rs"]
+mod sample_xlsx;
 mod schema;
 mod shutdown;
 mod support;
