@@ -247,8 +247,8 @@ fn kernel(criterion: &mut Criterion, source: &'static str) {
                 latitude: row.texts.latitude,
                 longitude: row.texts.longitude,
                 reading: row.texts.reading,
-                subject: tsur::model::words::Subject::Case,
-                extra: b"",
+                subject: row.facts.subject,
+                extra: &row.texts.extra,
             };
             let fate = Fate { outcome: row.fate.0, reason: row.fate.1, field: "", excerpt: b"" };
             block.push(position, fate, &told, Some(&row.case));

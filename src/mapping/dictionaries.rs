@@ -24,6 +24,7 @@ const MAX_REMEMBERED: usize = 20_000;
 pub struct Dictionaries {
     pub names: Arc<NameLists>,
     pub persons: Arc<PersonLexicon>,
+    /// Names of places, for locators.
     pub atlas: Arc<Atlas>,
     /// `None` where there is no lexicon: texts say nothing of their block then.
     pub classifier: Option<Classifier>,
@@ -32,7 +33,6 @@ pub struct Dictionaries {
     topics: Vec<(TopicId, BlockId)>,
     territories: Vec<TerritoryId>,
     bodies: Vec<BodyId>,
-    atlas: Arc<Atlas>,
     body_names: BodyNames,
 }
 
