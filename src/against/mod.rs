@@ -14,7 +14,6 @@ use crate::app::rules::{SharedRules, SourceRules};
 use crate::codec::avro::SchemaId;
 use crate::config::Config;
 use crate::config::pipeline::Pipeline;
-use crate::enrich::names::NameLists;
 use crate::kafka::chunk::Chunk;
 use crate::mapping::mapper::Mapper;
 use crate::model::ids::{AssignmentEpoch, Offset, RulesVersion};
@@ -35,7 +34,7 @@ const ROWS: usize = 10_000;
 /// A record of a file on its way through the fold.
 pub struct Against {
     fold: Fold<SourceRules>,
-    names: Arc<NameLists>,
+    shared: SharedRules,
     now: Time,
     next: u64,
 }
@@ -56,15 +55,26 @@ impl Against {
         };
         let mut fold = Fold::new(stream, shared.names.clone(), mapper, rules, limits, Retention::OF_TABLES);
         fold.watch();
-        Ok(Against { fold, names: shared.names.clone(), now, next: 0 })
+        Ok(Against { fold, shared, now, next: 0 })
+    }
+
+    /// The rules that the records are folded by.
+    pub fn shared(&self) -> &SharedRules {
+        &self.shared
     }
 
     /// What would become of one record; a line for each of its items.
     pub fn record(&mut self, place: u64, payload: &[u8]) -> Vec<Line> {
+        let stream_time = self.fold.windows.stream_time();
+        let seen = self.fold(payload);
+        seen.iter().map(|seen| Line::of(place, seen, &late_for(seen, stream_time), &self.shared.names)).collect()
+    }
+
+    /// Folds one record; gives what became of each of its items.
+    pub fn fold(&mut self, payload: &[u8]) -> Vec<Seen> {
         let mut chunk = Chunk::new(AssignmentEpoch(0));
         chunk.push(Offset(self.next), i64::from(self.now.seconds()) * 1000, Some(payload));
         self.next += 1;
-        let stream_time = self.fold.windows.stream_time();
         // no limit of a batch applies and no case ever left memory, so only a schema can be missing
         while let Progress::NeedsSchema(_, id) = self.fold.process(&chunk, 0, 0..u64::MAX, self.now) {
             self.fold.learn_schema(id, Err(no_registry(id)));
@@ -74,8 +84,7 @@ impl Against {
             self.fold.windows.take_cold();
             self.fold.seal(0, RulesVersion(0));
         }
-        let seen = self.fold.take_seen();
-        seen.iter().map(|seen| Line::of(place, seen, &late_for(seen, stream_time), &self.names)).collect()
+        self.fold.take_seen()
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod registry;
+pub mod reload;
 pub mod rules;
 pub mod run;
 pub mod start;

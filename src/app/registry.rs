@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::kafka::ends::Ends;
 use crate::kafka::poll::PollStats;
-use crate::model::ids::AssignmentEpoch;
+use crate::model::ids::{AssignmentEpoch, RulesVersion};
 use crate::partition::ports::StreamId;
 use crate::partition::status::{PartitionStatus, Phase};
 
@@ -40,6 +40,7 @@ pub struct Registry {
     partitions: Mutex<BTreeMap<AssignmentEpoch, (StreamId, watch::Receiver<PartitionStatus>)>>,
     pub poll: Arc<PollStats>,
     kafka: Mutex<KafkaView>,
+    rules: Mutex<(RulesVersion, Option<String>)>,
     is_draining: std::sync::atomic::AtomicBool,
 }
 
@@ -73,7 +74,13 @@ pub struct Totals {
 
 impl Registry {
     pub fn new(poll: Arc<PollStats>) -> Registry {
-        Registry { partitions: Mutex::new(BTreeMap::new()), poll, kafka: Mutex::default(), is_draining: false.into() }
+        Registry {
+            partitions: Mutex::new(BTreeMap::new()),
+            poll,
+            kafka: Mutex::default(),
+            rules: Mutex::new((RulesVersion(0), None)),
+            is_draining: false.into(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<AssignmentEpoch, (StreamId, watch::Receiver<PartitionStatus>)>> {
@@ -87,6 +94,21 @@ impl Registry {
         match self.kafka.lock() {
             Ok(view) => view,
             Err(poisoned) => poisoned.into_inner(), // single values, whole at any time
+        }
+    }
+
+    /// The rules in force, and why those on disk are refused.
+    pub fn rules(&self) -> (RulesVersion, Option<String>) {
+        match self.rules.lock() {
+            Ok(rules) => rules.clone(),
+            Err(poisoned) => poisoned.into_inner().clone(), // one value, whole at any time
+        }
+    }
+
+    pub fn note_rules(&self, in_force: RulesVersion, refused: Option<String>) {
+        match self.rules.lock() {
+            Ok(mut rules) => *rules = (in_force, refused),
+            Err(mut poisoned) => **poisoned.get_mut() = (in_force, refused),
         }
     }
 
@@ -195,6 +217,7 @@ impl Registry {
                     "rows": status.rows, "batches": status.batches, "filling": status.filling, "cases": status.cases,
                     "evicted": status.evicted, "windows": status.windows,
                     "stream_time": status.stream_time.map(|time| time.seconds()),
+                    "rules": status.rules.to_string(),
                     "last_flight_ms": status.last_flight.as_millis() as u64, "settled": status.is_settled,
                     "trouble": status.trouble, "problem": status.problem,
                 })

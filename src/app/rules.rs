@@ -87,7 +87,15 @@ impl SharedRules {
                 return Err(RulesError::NoIdentityKey { variable: config.settings.identity.key_env.clone() });
             }
         };
-        let names = Arc::new(NameLists::default());
+        SharedRules::assemble(config, Arc::new(NameLists::default()), Arc::new(key))
+    }
+
+    /// Other rules for the same process: names keep their numbers, which the cases in memory have, and authors their key.
+    pub fn renewed(&self, config: &Config) -> Result<SharedRules, RulesError> {
+        SharedRules::assemble(config, self.names.clone(), self.identity.clone())
+    }
+
+    fn assemble(config: &Config, names: Arc<NameLists>, identity: Arc<IdentityKey>) -> Result<SharedRules, RulesError> {
         let dictionaries = Arc::new(Dictionaries::new(Arc::new(config.reference.clone()), names.clone()));
         let mut problems = Vec::new();
         let mut calendars = Vec::new();
@@ -107,7 +115,7 @@ impl SharedRules {
                 return Err(RulesError::Inconsistent(problems.join("\n")));
             }
         };
-        Ok(SharedRules { names, dictionaries, policies, identity: Arc::new(key), sources, calendars })
+        Ok(SharedRules { names, dictionaries, policies, identity, sources, calendars })
     }
 
     /// What will go wrong if nobody acts: calendars that end within half a year of `now`.

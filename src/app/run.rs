@@ -19,6 +19,7 @@ use tracing::{info, warn};
 
 use crate::app::alerts::Alerts;
 use crate::app::registry::Registry;
+use crate::app::reload::{NewRules, rulebook};
 use crate::app::rules::{RulesError, SharedRules, SourceRules};
 use crate::config::{Config, Pipeline};
 use crate::kafka::admin::AdminError;
@@ -27,7 +28,6 @@ use crate::kafka::client::{base_config, consumer};
 use crate::kafka::committer::Committer;
 use crate::kafka::ends;
 use crate::kafka::poll::{Command, PollError, PollEvent, PollStats, Poller};
-use crate::mapping::mapper::Mapper;
 use crate::model::ids::{AssignmentEpoch, StreamEpoch};
 use crate::model::windows::Retention;
 use crate::partition::clock::Clock;
@@ -35,6 +35,7 @@ use crate::partition::flight::{Backoff, Stop};
 use crate::partition::fold::{BatchLimits, Fold};
 use crate::partition::ports::{SchemaSource, StreamId};
 use crate::partition::recovery::{Consent, LogView};
+use crate::partition::rulebook::Rulebook;
 use crate::partition::status::PartitionStatus;
 use crate::partition::worker::{Assignment, Timing, Worker, WorkerEnd};
 use crate::schema_registry::SchemaRegistry;
@@ -86,8 +87,9 @@ struct Running {
 
 struct Member {
     config: Arc<Config>,
-    shared: SharedRules,
-    rules: HashMap<String, Arc<SourceRules>>,
+    shared: Arc<SharedRules>,
+    /// By source.
+    rulebooks: HashMap<String, watch::Sender<Arc<Rulebook<SourceRules>>>>,
     options: RunOptions,
     sink: Arc<ClickHouse>,
     committer: Committer,
@@ -107,10 +109,11 @@ struct Member {
 /// Runs until told to stop, until idle, or until something needs a restart.
 pub async fn run(
     config: Arc<Config>,
-    shared: SharedRules,
+    shared: Arc<SharedRules>,
     registry: Arc<Registry>,
     options: RunOptions,
     mut signal: Signal,
+    mut changes: UnboundedReceiver<NewRules>,
 ) -> Result<(), RunError> {
     let (rebalances, rebalance_inbox) = channel();
     let (commands, command_inbox) = channel();
@@ -140,17 +143,17 @@ pub async fn run(
 
     let sink = Arc::new(ClickHouse::new(&config.settings.clickhouse, shared.names.clone(), Retention::OF_TABLES));
     let alerts = Alerts::start(&config, &shared, &sink, &registry);
-    let rules = config
+    let rulebooks = config
         .pipelines
         .iter()
-        .map(|pipeline| (pipeline.source.clone(), Arc::new(shared.of_source(&pipeline.source))))
+        .map(|pipeline| (pipeline.source.clone(), watch::Sender::new(rulebook(&config, &shared, pipeline))))
         .collect();
     let schemas = SchemaRegistry::connect(&config.settings.schema_registry);
     let slots = Arc::new(Semaphore::new(config.settings.batch.insert_slots));
     let mut member = Member {
         config,
         shared,
-        rules,
+        rulebooks,
         options,
         sink,
         committer,
@@ -164,7 +167,7 @@ pub async fn run(
         stopped: Vec::new(),
         told: Vec::new(),
     };
-    let outcome = member.serve(&mut event_inbox, &mut signal).await;
+    let outcome = member.serve(&mut event_inbox, &mut signal, &mut changes).await;
     member.shut_down(&mut signal, &mut event_inbox).await;
     if let Some(alerts) = member.alerts.take() {
         let at_once = *signal.borrow() >= 2;
@@ -193,7 +196,12 @@ fn source_entry(pipeline: &Pipeline) -> (String, (Arc<str>, Arc<str>)) {
 }
 
 impl Member {
-    async fn serve(&mut self, events: &mut UnboundedReceiver<PollEvent>, signal: &mut Signal) -> Result<(), RunError> {
+    async fn serve(
+        &mut self,
+        events: &mut UnboundedReceiver<PollEvent>,
+        signal: &mut Signal,
+        changes: &mut UnboundedReceiver<NewRules>,
+    ) -> Result<(), RunError> {
         let mut second = tokio::time::interval(Duration::from_millis(250));
         let mut idle_since = Instant::now();
         let mut seen_records = 0;
@@ -214,6 +222,7 @@ impl Member {
                     None => return Ok(()),
                 },
                 Some(ended) = self.workers.join_next() => self.ended(ended)?,
+                Some(new) = changes.recv() => self.change_rules(new),
                 _ = second.tick() => {
                     self.observe();
                     let records = self.registry.poll.records.load(Ordering::Relaxed);
@@ -231,6 +240,17 @@ impl Member {
         }
     }
 
+    /// The workers switch by themselves, each between two batches.
+    fn change_rules(&mut self, new: NewRules) {
+        for pipeline in &new.config.pipelines {
+            if let Some(book) = self.rulebooks.get(&pipeline.source) {
+                book.send_replace(rulebook(&new.config, &new.shared, pipeline));
+            }
+        }
+        self.config = Arc::new(new.config);
+        self.shared = new.shared;
+    }
+
     fn assign(
         &mut self,
         stream: StreamId,
@@ -240,7 +260,7 @@ impl Member {
         committer: Committer,
     ) {
         let found = self.config.pipelines.iter().find(|pipeline| pipeline.kafka_topic == *stream.topic);
-        let (Some(pipeline), Some(rules)) = (found, self.rules.get(&*stream.source)) else {
+        let (Some(pipeline), Some(rulebooks)) = (found, self.rulebooks.get(&*stream.source)) else {
             let _ = self.commands.send(Command::Left { epoch });
             return;
         };
@@ -251,13 +271,15 @@ impl Member {
             max_record_bytes: settings.limits.max_record_bytes,
         };
         let retention = Retention::OF_TABLES;
-        let mapper = Mapper::new(pipeline, self.shared.dictionaries.clone(), self.shared.identity.clone());
-        let fold = Fold::new(stream.clone(), self.shared.names.clone(), mapper, rules.clone(), limits, retention);
+        let rulebooks = rulebooks.subscribe();
+        let book = rulebooks.borrow().clone();
+        let names = self.shared.names.clone();
+        let fold = Fold::new(stream.clone(), names, (book.mapper)(), book.rules.clone(), limits, retention);
         let assignment = Assignment {
             stream: stream.clone(),
             epoch,
             stream_epoch: StreamEpoch(pipeline.stream_epoch),
-            rules: self.config.rules,
+            rules: book.version,
             log_view: log,
             consent: self.options.consent,
             timing: Timing {
@@ -284,7 +306,8 @@ impl Member {
             stop_inbox,
             status,
         )
-        .with_schemas(self.schemas.clone());
+        .with_schemas(self.schemas.clone())
+        .with_rulebooks(rulebooks);
         self.registry.add(epoch, stream.clone(), status_copy);
         self.running.insert(epoch, Running { stop, stream });
         self.workers.spawn(async move { (epoch, worker.run().await) });
@@ -330,6 +353,7 @@ impl Member {
             windows: totals.windows,
             unready: self.registry.unready_by_kind(),
             ready: self.registry.unready().is_empty(),
+            rules_refused: self.registry.rules().1.is_some(),
         });
         let lags = self.registry.lags();
         for gone in self.told.iter().filter(|told| lags.iter().all(|(stream, _)| stream != *told)) {

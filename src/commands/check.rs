@@ -38,8 +38,9 @@ pub struct Args {
     at: Option<Time>,
 }
 
+/// How a report is told.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
+pub enum Format {
     Text,
     Json,
 }

@@ -3,21 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
+use crate::against::{Against, Input};
 use crate::app::rules::SharedRules;
+use crate::commands::check::Format;
 use crate::commands::{load, now, runtime};
 use crate::config::Config;
 use crate::config::pipeline::TimeFormat;
 use crate::explain::{Change, Explanation, Question, explain};
-use crate::mapping::mapper::{Mapper, Texts};
 use crate::mapping::times::read_time;
-use crate::model::apply::apply;
-use crate::model::case::{Case, RowVersion};
-use crate::model::ids::Offset;
 use crate::model::time::Time;
 use crate::model::words::Outcome;
-use crate::publish::{FileKind, Row, TableReader};
 use crate::sink::clickhouse::client;
 use crate::sink::history;
 
@@ -29,29 +26,33 @@ const CASES_OF_A_FILE: usize = 1000;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
     tsur explain IM-1042\n  \
-    tsur explain 327441806 --source pos --json\n  \
-    tsur explain --record events.jsonl --pipeline incident --at '20.01.2026 12:00'\n\n\
-    The text is in Russian, times are Moscow time. Without --record the case is read from the journal; with it no server \
+    tsur explain 327441806 --source pos --format json\n  \
+    tsur explain --file export.csv --pipeline pos --line 17\n  \
+    tsur explain --file events.jsonl --pipeline incident --at '20.01.2026 12:00'\n\n\
+    The text is in Russian, times are Moscow time. Without --file the case is read from the journal; with it no server \
     is asked, and the records of the file are taken in their order.")]
 pub struct Args {
     /// Number of the case in its source
-    #[arg(required_unless_present = "record", conflicts_with = "record", value_name = "CASE")]
+    #[arg(required_unless_present = "file", conflicts_with = "file", value_name = "CASE")]
     case: Option<String>,
     /// The source, where several have a case of this number
-    #[arg(long, conflicts_with = "record")]
+    #[arg(long, conflicts_with = "file")]
     source: Option<String>,
-    /// Records of cases: JSON lines, or a table as `tsur publish` takes it
+    /// Records of cases: CSV, JSON lines, a JSON array, an Avro container, or one record
     #[arg(long, value_name = "FILE", requires = "pipeline")]
-    record: Option<PathBuf>,
+    file: Option<PathBuf>,
     /// The pipeline that reads the records
-    #[arg(long, value_name = "NAME", requires = "record")]
+    #[arg(long, value_name = "NAME", requires = "file")]
     pipeline: Option<String>,
+    /// Only the case of the record at this line, as it stands after it
+    #[arg(long, value_name = "N", requires = "file")]
+    line: Option<u64>,
     /// The moment running clocks are compared with, and at which rows without a time count as received; default now
     #[arg(long, value_name = "TIME", value_parser = moment)]
     at: Option<Time>,
-    /// One JSON object, or with --record an array of them
-    #[arg(long)]
-    json: bool,
+    /// How it is told: text, or json with one object, with --file an array of them
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
 }
 
 fn moment(text: &str) -> Result<Time, String> {
@@ -64,24 +65,24 @@ fn moment(text: &str) -> Result<Time, String> {
 
 pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
     let config = load(folder)?;
-    let rules = SharedRules::build(&config, Some(NO_KEY))?;
     let now = args.at.unwrap_or_else(now);
-    if let (Some(file), Some(pipeline)) = (&args.record, &args.pipeline) {
-        let explanations = of_file(&config, &rules, file, pipeline, now)?;
-        if args.json {
+    if let (Some(file), Some(pipeline)) = (&args.file, &args.pipeline) {
+        let explanations = of_file(&config, file, pipeline, args.line, now)?;
+        if args.format == Format::Json {
             println!("{}", serde_json::to_string_pretty(&explanations)?);
         } else {
             println!("{}", explanations.iter().map(Explanation::text).collect::<Vec<_>>().join("\n"));
         }
         return Ok(());
     }
+    let rules = SharedRules::build(&config, Some(NO_KEY))?;
     let case_id = args.case.as_deref().unwrap_or_default();
     let client = client(&config.settings.clickhouse);
     let read = history::read(&client, case_id, args.source.as_deref(), &rules.names);
     let history = runtime()?.block_on(read)?;
     let question = question(&config, &rules, (case_id, &history.source), &history.changes, now);
     let Some(explanation) = explain(&question) else { bail!("the journal has no applied row of case {case_id}") };
-    if args.json {
+    if args.format == Format::Json {
         println!("{}", serde_json::to_string_pretty(&explanation)?);
     } else {
         print!("{}", explanation.text());
@@ -109,56 +110,61 @@ fn question<'a>(
     }
 }
 
-/// Folds the records of a file as the pipeline would, and explains each case in the order of its first record.
+/// Folds the records of a file as `tsur run` would, and explains each case in the order of its first record; with `line` the
+/// case of that line alone, as it stands after it.
 pub fn of_file(
     config: &Config,
-    rules: &SharedRules,
     file: &Path,
     pipeline: &str,
+    line: Option<u64>,
     now: Time,
 ) -> anyhow::Result<Vec<Explanation>> {
     let Some(pipeline) = config.pipeline(pipeline) else {
         let known: Vec<&str> = config.pipelines.iter().map(|pipeline| pipeline.name.as_str()).collect();
         bail!("there is no pipeline {pipeline:?}; there are {}", known.join(", "));
     };
-    let of_source = rules.of_source(&pipeline.source);
-    let mut mapper = Mapper::new(pipeline, rules.dictionaries.clone(), rules.identity.clone());
-    let kind = FileKind::of(file).or(Some(FileKind::JsonLines));
-    let mut reader = TableReader::open(file, kind, pipeline, config.settings.limits.max_record_bytes)?;
-    let (mut row, mut texts) = (Row::default(), Texts::default());
-    let mut order: Vec<String> = Vec::new();
+    let mut input = Input::open(file, None, pipeline, config.settings.limits.max_record_bytes)?;
+    let mut against = Against::new(config, &input.pipeline(pipeline)?, now)?;
     let mut changes: BTreeMap<String, Vec<Change>> = BTreeMap::new();
-    let mut offset = 0;
-    while let Some(read) = reader.read(&mut row) {
-        read?;
-        let mut slots = Vec::new();
-        let facts = match mapper.map(&row.payload, now, &mut slots, &mut texts) {
-            Ok(facts) => facts,
-            Err(wrong) => {
-                let place = format!("{}:{}", file.display(), row.line);
-                bail!("{place}: the record would be rejected: {} in {} ({})", wrong.reason, wrong.column, wrong.detail)
-            }
+    let mut order: Vec<String> = Vec::new();
+    let mut last = 0;
+    while let Some((place, record)) = input.read()?.filter(|(place, _)| line.is_none_or(|line| *place <= line)) {
+        last = place;
+        let is_asked = line.is_none_or(|line| line == place);
+        let payload = match record {
+            Ok(payload) => payload,
+            Err(problem) if is_asked => bail!("{}:{place}: {problem}", file.display()),
+            Err(_) => continue,
         };
-        if !changes.contains_key(&texts.case_id) {
-            if order.len() == CASES_OF_A_FILE {
-                bail!("{} has more than {CASES_OF_A_FILE} cases; cut it to those in question", file.display());
+        for seen in against.fold(&payload) {
+            if seen.outcome == Outcome::Rejected {
+                if !is_asked {
+                    continue; // another record is in question
+                }
+                let (name, reason, field) = (file.display(), seen.reason, &seen.field);
+                bail!("{name}:{place}: the record would be rejected: {reason} in {field} ({})", seen.excerpt);
             }
-            order.push(texts.case_id.clone());
-        }
-        let known = changes.entry(texts.case_id.clone()).or_default();
-        let before: Option<Case> = known.last().map(|change| change.case);
-        let version = RowVersion::new(Offset(offset), 0);
-        offset += 1;
-        let (case, verdict) = apply(before.as_ref(), &facts, version, &of_source, &mut Vec::new());
-        if verdict.outcome == Outcome::Applied {
-            known.push(Change { event: verdict.event, at: Some(facts.at), case });
+            if is_asked && !seen.case_id.is_empty() && !order.contains(&seen.case_id) {
+                if order.len() == CASES_OF_A_FILE {
+                    bail!("{} has more than {CASES_OF_A_FILE} cases; name one by --line", file.display());
+                }
+                order.push(seen.case_id.clone());
+            }
+            if let (Outcome::Applied, Some(event), Some(case)) = (seen.outcome, seen.event, seen.case) {
+                changes.entry(seen.case_id).or_default().push(Change { event, at: seen.at, case });
+            }
         }
     }
-    let explained =
-        order.iter().filter_map(|id| explain(&question(config, rules, (id, &pipeline.source), changes.get(id)?, now)));
-    let explained: Vec<Explanation> = explained.collect();
+    if let Some(line) = line.filter(|line| *line != last) {
+        bail!("{} has no record at line {line}; the last before it is at {last}", file.display());
+    }
+    let rules = against.shared();
+    let explained = order
+        .iter()
+        .filter_map(|id| explain(&question(config, rules, (id, &pipeline.source), changes.get(id)?, now)))
+        .collect::<Vec<_>>();
     if explained.is_empty() {
-        return Err(anyhow::anyhow!("no record")).with_context(|| format!("{} explains nothing", file.display()));
+        bail!("{} explains nothing: no record of it belongs to a case", file.display());
     }
     Ok(explained)
 }

@@ -12,9 +12,8 @@ fn config(folder: &Path) -> Config {
 }
 
 fn explained(config: &Config, file: &str, pipeline: &str, at: &str) -> Vec<Explanation> {
-    let rules = SharedRules::build(config, Some(NO_KEY)).expect("rules");
     let file = project("tests/fixtures/explain").join(file);
-    of_file(config, &rules, &file, pipeline, moment(at).expect("a time")).expect("explained")
+    of_file(config, &file, pipeline, None, moment(at).expect("a time")).expect("explained")
 }
 
 fn compare(name: &str, explanations: &[Explanation]) {
@@ -68,10 +67,29 @@ fn a_pause_and_working_hours_are_explained_day_by_day() {
 #[test]
 fn a_record_that_would_be_rejected_is_named_with_its_line() {
     let config = config(&project("config"));
-    let rules = SharedRules::build(&config, Some(NO_KEY)).expect("rules");
     let file = tempfile::NamedTempFile::with_suffix(".jsonl").expect("a file");
     std::fs::write(file.path(), "{\"incident_id\":\"1\",\"event\":\"vanished\",\"at\":\"2026-01-06\"}\n")
         .expect("written");
-    let problem = of_file(&config, &rules, file.path(), "incident", Time::EARLIEST).expect_err("rejected").to_string();
+    let problem = of_file(&config, file.path(), "incident", None, Time::EARLIEST).expect_err("rejected").to_string();
     assert!(problem.contains(":1: the record would be rejected: unknown_word in event"), "{problem}");
+}
+
+#[test]
+fn a_line_is_explained_as_the_case_stood_after_it_and_broken_ones_beside_it_do_not_matter() {
+    let config = config(&project("config"));
+    let records = std::fs::read_to_string(project("tests/fixtures/explain/incident.jsonl")).expect("fixture");
+    let lines: Vec<&str> = records.lines().collect();
+    let file = tempfile::NamedTempFile::with_suffix(".jsonl").expect("a file");
+    std::fs::write(file.path(), format!("{}\nno record\n{}\n", lines[0], lines[1..].join("\n"))).expect("written");
+    let at = moment("01.02.2026 12:00").expect("a time");
+    let of_line = |line| of_file(&config, file.path(), "incident", Some(line), at);
+    let first = of_line(1).expect("explained");
+    let last = of_line(lines.len() as u64 + 1).expect("explained");
+    assert_eq!((first.len(), last.len()), (1, 1));
+    assert_eq!(last, explained(&config, "incident.jsonl", "incident", "01.02.2026 12:00"));
+    assert_ne!(first, last);
+    let problem = of_line(2).expect_err("not a record").to_string();
+    assert!(problem.contains(":2:"), "{problem}");
+    let problem = of_line(99).expect_err("no such line").to_string();
+    assert!(problem.contains("has no record at line 99"), "{problem}");
 }

@@ -8,10 +8,12 @@ use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use crate::app::registry::Registry;
+use crate::app::reload::{self, Loader};
 use crate::app::rules::SharedRules;
 use crate::app::run::{RunOptions, run};
 use crate::app::start;
 use crate::commands::{load, now, runtime, signals, time_argument};
+use crate::config;
 use crate::partition::recovery::Consent;
 use crate::telemetry::{http, logs, metrics};
 
@@ -56,10 +58,14 @@ pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
         let address = http::serve(config.settings.http.listen, recorder, registry.clone())
             .await
             .with_context(|| format!("http.listen {} cannot be bound", config.settings.http.listen))?;
+        let (shared, path) = (Arc::new(shared), folder.to_owned());
+        let load: Loader = Arc::new(move || config::load(&path, &|name: &str| std::env::var(name).ok()));
+        let changes = reload::watch(config.clone(), shared.clone(), load, registry.clone())
+            .context("the signals cannot be listened to")?;
         tracing::info!(%address, pipelines = config.pipelines.len(), rules = %config.rules, "tsur runs");
         let consent = Consent { resume_from_journal: args.resume_from_journal, accept_gap: args.accept_gap };
         let options = RunOptions { consent, until_idle: args.until_idle };
-        run(config.clone(), shared, registry, options, signal).await.map_err(anyhow::Error::from)
+        run(config.clone(), shared, registry, options, signal, changes).await.map_err(anyhow::Error::from)
     });
     runtime.shutdown_timeout(Duration::from_secs(2));
     outcome

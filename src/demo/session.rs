@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -150,7 +151,9 @@ impl Show {
         let places = setup::places(&config, options.given_clickhouse, format!("http://{address}/metrics"));
 
         let (told, telling) = watch::channel(0);
-        let pipeline = run::run(config.clone(), shared, registry.clone(), RunOptions::default(), telling);
+        let (_, no_changes) = unbounded_channel(); // the rules of the demo are its own
+        let shared = Arc::new(shared);
+        let pipeline = run::run(config.clone(), shared, registry.clone(), RunOptions::default(), telling, no_changes);
         let pipeline = tokio::spawn(pipeline);
         let watermarks = Watermarks::new(&places.kafka, topics)?;
         let progress = Arc::new(Progress::default());

@@ -352,15 +352,35 @@ fn leave_status(before: &Case, case: &mut Case, rules: &impl DeadlineRules, effe
         case.paused_seconds = case.paused_seconds.saturating_add(pause.seconds);
         case.paused_days = case.paused_days.saturating_add(pause.days);
     }
-    let Some(due) = before.due_stage else { return };
-    let left = if before.is(Flag::StageIsDispatch) {
-        case.routed_at.or(if case.is_open() { None } else { case.status_at })
-    } else {
-        case.status_since.filter(|_| has_left)
-    };
-    if left.is_some_and(|left| left > due) {
+    leave_dispatch(before, case, rules, effects);
+    let Some(due) = before.due_stage.filter(|_| !before.is(Flag::StageIsDispatch)) else { return };
+    if case.status_since.is_some_and(|left| has_left && left > due) {
         let body = before.holder_at(due).unwrap_or(before.body);
         effects.push(Effect { body, ..counted(before, EffectKind::StageBreached, due, 0) });
+    }
+}
+
+/// The way to the first body ends with the first hand-over, also when that is heard of late. No body had the case when this
+/// stage was due, so its breach is nobody's; a case that ended without a hand-over was never on the way to one.
+fn leave_dispatch(before: &Case, case: &Case, rules: &impl DeadlineRules, effects: &mut Vec<Effect>) {
+    let way = |case: &Case| (case.registered_at, case.routed_at);
+    if way(before) == way(case) {
+        return;
+    }
+    let missed = |case: &Case| {
+        let routed = case.routed_at?;
+        let on_the_way = Case { status: Status::New, routed_at: None, ..*case };
+        let deadlines = rules.deadlines(&on_the_way);
+        deadlines.due_stage.filter(|due| deadlines.stage_is_dispatch && routed > *due)
+    };
+    let (was, is) = (missed(before), missed(case));
+    if was == is {
+        return;
+    }
+    for (due, sign) in [(was, -1), (is, 1)] {
+        if let Some(due) = due {
+            effects.push(Effect { body: BodyId(0), sign, ..counted(before, EffectKind::StageBreached, due, 0) });
+        }
     }
 }
 
@@ -390,8 +410,15 @@ fn renew_deadlines(known: Option<&Case>, case: &mut Case, rules: &impl DeadlineR
     }
     let deadlines = rules.deadlines(case);
     case.policy = deadlines.policy;
-    case.due_first = deadlines.due_first;
-    case.due_final = deadlines.due_final;
+    // a clock that had stopped is not judged again by what has nothing to do with it, such as a later day's rules
+    let same = before.filter(|before| subject(before) == subject(case));
+    let start = |case: &Case| (case.registered_at, case.round_since, case.routed_at);
+    if !same.is_some_and(|before| before.first_stop().is_some() && start(before) == start(case)) {
+        case.due_first = deadlines.due_first;
+    }
+    if !same.is_some_and(|before| before.final_stop().is_some() && same_course) {
+        case.due_final = deadlines.due_final;
+    }
     case.due_stage = deadlines.due_stage;
     case.flags.set(Flag::StageIsDispatch, deadlines.stage_is_dispatch);
     case.flags.set(Flag::Paused, deadlines.is_paused);

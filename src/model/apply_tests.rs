@@ -256,8 +256,11 @@ fn a_corrected_completion_date_moves_the_answer_to_its_new_day() {
     assert_eq!(answers, vec![(-1, time(START + 86_400)), (1, time(START + 2 * 86_400))]);
 }
 
+/// Sums of effects by kind, time and body.
+type Sums = std::collections::BTreeMap<(EffectKind, u32, u16), i64>;
+
 /// A case that was folded, with what stands and what was counted by body.
-fn standing(records: &[Facts]) -> (Vec<String>, std::collections::BTreeMap<(EffectKind, u32, u16), i64>) {
+fn standing(records: &[Facts]) -> (Vec<String>, Sums) {
     let mut case: Option<Case> = None;
     let mut sums = std::collections::BTreeMap::new();
     for (offset, facts) in records.iter().enumerate() {

@@ -124,6 +124,19 @@ impl CaseStore {
         self.index.iter().map(|place| (*place, self.at(*place)))
     }
 
+    /// Replaces open cases; `change` gives the new one where something changes.
+    pub fn change_open(&mut self, mut change: impl FnMut(&Case) -> Option<Case>) {
+        for block in &mut self.blocks {
+            // a freed place keeps an ended case, which is not open and so is passed over
+            for case in block.iter_mut().filter(|case| case.is_open()) {
+                if let Some(new) = change(case) {
+                    debug_assert_eq!(new.key, case.key);
+                    *case = new;
+                }
+            }
+        }
+    }
+
     /// Every case in memory, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = &Case> {
         self.places().map(|(_, case)| case)

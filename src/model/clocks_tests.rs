@@ -8,7 +8,7 @@ use crate::model::case::{BlockId, BodyId, RowVersion};
 use crate::model::facts::{Facts, Shape};
 use crate::model::ids::{CaseKey, Offset};
 use crate::model::policy::{NameIds, PolicyFile};
-use crate::model::words::{EventKind, Law, Priority, Status};
+use crate::model::words::{EffectKind, EventKind, Law, Priority, Status};
 
 const SOURCES: [&str; 3] = ["pos", "incident", "sed"];
 const SEVASTOPOL: BlockId = BlockId(4);
@@ -176,11 +176,37 @@ fn a_stage_that_took_too_long_is_a_breach_of_its_own_and_none_of_the_author() {
     let before = live(&rules, &[registered("16.01.2026 12:00"), status(Status::Moderation, "16.01.2026 12:00")]);
     let mut effects = Vec::new();
     let (after, _) = apply(Some(&before), &routed(1, "20.01.2026 09:00"), RowVersion(9), &rules, &mut effects);
-    let stage: Vec<_> =
-        effects.iter().filter(|effect| effect.kind == crate::model::words::EffectKind::StageBreached).collect();
+    let stage: Vec<_> = effects.iter().filter(|effect| effect.kind == EffectKind::StageBreached).collect();
     assert_eq!(stage.len(), 1);
     assert_eq!(stage[0].at, at("19.01.2026"));
     assert_eq!((after.final_breach_at, after.first_breach_at()), (None, None));
+}
+
+#[test]
+fn the_way_to_the_first_body_is_judged_by_the_earliest_hand_over_whenever_it_is_heard_of() {
+    let rules = Rules::ryazan("incident");
+    let life = |routed_at: &'static str| {
+        [registered("16.01.2026 12:00"), routed(1, routed_at), event(EventKind::Answered, "16.01.2026 16:00")]
+    };
+    let breaches = |records: &[Facts]| {
+        let (mut case, mut sum) = (None, 0);
+        for (place, facts) in records.iter().enumerate() {
+            let facts = Facts { digest: (place as u64 + 1) << 49, ..*facts };
+            let mut effects = Vec::new();
+            case = Some(apply(case.as_ref(), &facts, RowVersion(place as u64), &rules, &mut effects).0);
+            let of_stage = effects.iter().filter(|effect| effect.kind == EffectKind::StageBreached);
+            sum += of_stage.map(|effect| i32::from(effect.sign)).sum::<i32>();
+        }
+        sum
+    };
+    for (routed_at, expected) in [("16.01.2026 12:40", 0), ("16.01.2026 13:10", 1)] {
+        let [found, routed, answered] = life(routed_at);
+        for order in [[found, routed, answered], [found, answered, routed], [routed, answered, found]] {
+            assert_eq!(breaches(&order), expected, "{routed_at}");
+        }
+    }
+    let [found, late, _] = life("16.01.2026 13:10");
+    assert_eq!(breaches(&[found, late, routed(2, "16.01.2026 12:30")]), 0, "another body had it in time");
 }
 
 #[test]

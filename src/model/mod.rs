@@ -11,6 +11,7 @@ pub mod facts;
 mod holders;
 pub mod ids;
 pub mod policy;
+pub mod redate;
 mod snapshot;
 pub mod time;
 pub mod windows;

@@ -132,7 +132,8 @@ words! {
         /// Handed from one body to another after the first routing.
         Transferred = 13 "transferred",
         Merged = 14 "merged",
-        /// A stage (moderation, execution…) took longer than agreed; time is when it was due, body the holder when it ended.
+        /// A stage (moderation, execution…) took longer than agreed; time is when it was due, body the holder then; nobody for the
+        /// way to the first body.
         StageBreached = 15 "stage_breached",
         /// `value`: seconds for which a body held the open case; counted when it handed the case over or ended it.
         Held = 16 "held",

@@ -17,10 +17,11 @@ use crate::model::case_store::{BacklogValue, CaseStore, Found};
 use crate::model::effects::{Dimensions, Effect};
 use crate::model::facts::Facts;
 use crate::model::ids::{CaseKey, Offset, RulesVersion};
+use crate::model::redate::redated;
 use crate::model::time::Time;
 use crate::model::windows::{Retention, Windows};
 use crate::model::words::Outcome;
-use crate::partition::ports::{BacklogRow, JournalFold, StreamId};
+use crate::partition::ports::{BacklogRow, JournalFold, NewDues, StreamId};
 use crate::partition::seen::Seen;
 use crate::sink::journal::{Fate, JournalBlock, Position, Told};
 
@@ -128,6 +129,8 @@ pub struct Fold<R> {
     pub last_reject: LastReject,
     /// Cases whose clocks changed since this was last emptied; only filled where somebody empties it.
     pub clock_changes: Option<Vec<CaseKey>>,
+    /// The latest backlog minute from which restored cases have new deadlines.
+    pub dues_since: u32,
     journal: JournalBlock,
     mapper: Mapper,
     rules: Arc<R>,
@@ -159,6 +162,7 @@ impl<R: DeadlineRules> Fold<R> {
             recent: Recent::default(),
             last_reject: LastReject { offset: Offset(0), reason: "", column: String::new(), excerpt: Vec::new() },
             clock_changes: None,
+            dues_since: 0,
             journal: JournalBlock::new(stream, names),
             mapper,
             rules,
@@ -315,6 +319,7 @@ impl<R: DeadlineRules> Fold<R> {
                 field: String::new(),
                 excerpt: String::new(),
                 event: Some(verdict.event),
+                at: Some(facts.at),
                 case_id: self.texts.case_id.clone(),
                 case: Some(case),
                 masked: self.texts.masked,
@@ -362,6 +367,7 @@ impl<R: DeadlineRules> Fold<R> {
                 field: field.to_owned(),
                 excerpt: String::from_utf8_lossy(&self.excerpt).into_owned(),
                 event: None,
+                at: None,
                 case_id: String::new(),
                 case: None,
                 masked: MaskCounts::default(),
@@ -384,6 +390,25 @@ impl<R: DeadlineRules> Fold<R> {
     pub fn fold_row(&mut self, row: &JournalFold, now: Time) {
         self.windows.count(&row.effects, row.before, Dimensions::of(&row.case), now);
         self.cases.put(row.case);
+    }
+
+    /// Other rules from now on. Only between two batches: the rows of a batch have the rules of its intent.
+    pub fn adopt(&mut self, rules: Arc<R>, mapper: Mapper) {
+        debug_assert_eq!(self.rows(), 0);
+        self.rules = rules;
+        self.mapper = mapper;
+    }
+
+    /// Counts the running clocks of all open cases under the rules as they are; gives the cases whose deadlines moved.
+    pub fn redate(&mut self, since: u32, version: RulesVersion) -> Vec<NewDues> {
+        let rules = &*self.rules;
+        let mut moved = Vec::new();
+        self.cases.change_open(|case| {
+            let new = redated(case, rules)?;
+            moved.push(NewDues::of(&new, since, version));
+            Some(new)
+        });
+        moved
     }
 
     /// The case in memory, if it is there.

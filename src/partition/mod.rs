@@ -7,6 +7,7 @@ pub mod fold;
 pub mod ports;
 pub mod recovery;
 pub mod restore;
+pub mod rulebook;
 mod schemas;
 mod sealing;
 pub mod seen;

@@ -11,11 +11,12 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use crate::codec::avro::SchemaId;
-use crate::model::case::Case;
+use crate::model::case::{Case, Flag, RowVersion};
 use crate::model::effects::{Dimensions, Effect};
-use crate::model::ids::{CaseKey, Offset, OffsetRange, Partition};
+use crate::model::ids::{CaseKey, Offset, OffsetRange, Partition, RulesVersion};
 use crate::model::time::Time;
 use crate::model::windows::{ColdWindow, WindowKey, WindowUnit, WindowValue};
+use crate::model::words::Clock;
 
 /// One partition of one source.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -86,6 +87,8 @@ pub struct RestoredCases {
     pub cases: Vec<Case>,
     /// Ended so long ago that only their keys are needed.
     pub evicted: Vec<CaseKey>,
+    /// The latest `since` of the new deadlines that the cases have; zero without any.
+    pub dues_since: u32,
 }
 
 /// One applied row of the journal, as a replay folds it.
@@ -104,11 +107,59 @@ pub struct ProjectionRows {
     pub backlog: Vec<BacklogRow>,
     /// Windows that must be recounted from the journal.
     pub cold: Vec<ColdWindow>,
+    /// Open cases whose deadlines other rules have moved.
+    pub dues: Vec<NewDues>,
+}
+
+/// Deadlines of an open case that differ from those of its journal row, because the rules have changed since.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NewDues {
+    pub key: CaseKey,
+    /// The row the case stands at; after the next one these deadlines say nothing.
+    pub version: RowVersion,
+    /// Minute (of the epoch) of the first backlog that counts by them.
+    pub since: u32,
+    pub rules: RulesVersion,
+    pub policy: u16,
+    pub due_first: Option<Time>,
+    pub due_final: Option<Time>,
+    pub due_stage: Option<Time>,
+    pub stage: Option<Clock>,
+    pub is_paused: bool,
+}
+
+impl NewDues {
+    /// Those of a case.
+    pub fn of(case: &Case, since: u32, rules: RulesVersion) -> NewDues {
+        NewDues {
+            key: case.key,
+            version: case.version,
+            since,
+            rules,
+            policy: case.policy,
+            due_first: case.due_first,
+            due_final: case.due_final,
+            due_stage: case.due_stage,
+            stage: case.stage(),
+            is_paused: case.is(Flag::Paused),
+        }
+    }
+
+    /// Gives them to the case; it must stand at their row.
+    pub fn give(&self, case: &mut Case) {
+        debug_assert_eq!((self.key, self.version), (case.key, case.version));
+        case.policy = self.policy;
+        case.due_first = self.due_first;
+        case.due_final = self.due_final;
+        case.due_stage = self.due_stage;
+        case.flags.set(Flag::StageIsDispatch, self.stage == Some(Clock::Dispatch));
+        case.flags.set(Flag::Paused, self.is_paused);
+    }
 }
 
 impl ProjectionRows {
     pub fn is_empty(&self) -> bool {
-        self.windows.is_empty() && self.backlog.is_empty() && self.cold.is_empty()
+        self.windows.is_empty() && self.backlog.is_empty() && self.cold.is_empty() && self.dues.is_empty()
     }
 }
 
@@ -146,7 +197,7 @@ pub trait Sink: Send + Sync + 'static {
     fn last_offset(&self, stream: &StreamId) -> impl Future<Output = Result<Option<Offset>, SinkError>> + Send;
     /// Number of journal rows in the range.
     fn rows_in(&self, stream: &StreamId, range: OffsetRange) -> impl Future<Output = Result<u64, SinkError>> + Send;
-    /// The cases as they stood below the offset; those that ended before `ended_before` by key only.
+    /// The cases as they stood below the offset, with the new deadlines they were given there; those that ended before `ended_before` by key only.
     fn restore_cases(
         &self,
         stream: &StreamId,

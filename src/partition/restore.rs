@@ -30,6 +30,7 @@ pub async fn restore<R: DeadlineRules>(
     for case in restored.cases {
         fold.cases.put(case);
     }
+    fold.dues_since = restored.dues_since;
     for key in restored.evicted {
         fold.cases.remember_evicted(key);
     }

@@ -46,7 +46,7 @@ where
         }
         let age = self.oldest.map_or(Duration::ZERO, |oldest| oldest.elapsed());
         let patience = if self.fold.rows() < FEW_ROWS { self.a.timing.idle_age } else { self.a.timing.max_age };
-        age >= patience || self.fold.is_full()
+        age >= patience || self.fold.is_full() || self.has_new_rules()
     }
 
     /// Seals what is filled and sends it off.
@@ -91,6 +91,7 @@ where
             self.backlog_minute = self.backlog_minute.max(minute);
             rows.backlog = self.fold.backlog(start);
         }
+        rows.dues = self.take_dues();
         rows
     }
 
@@ -196,10 +197,11 @@ where
         let owes_backlog = last_whole > self.backlog_minute.max(self.batch_minute);
         let owes_windows = self.fold.windows.dirty_len() > 0 && self.windows_at.elapsed() >= WINDOWS_EVERY;
         let owes_recount = self.owes_recount(WINDOWS_EVERY);
+        let owes_dues = !self.dues.is_empty();
         if owes_recount {
             self.recount_at = Instant::now().checked_sub(RECOUNT_EVERY).unwrap_or(self.recount_at); // nothing else to do
         }
-        if owes_backlog || owes_windows || owes_recount {
+        if owes_backlog || owes_windows || owes_recount || owes_dues {
             let projections = self.projections(last_whole, owes_backlog);
             let cargo = Cargo { batch: None, projections, below: self.begin };
             self.launch(cargo, None, 0, 0, Tally::default(), false);
@@ -222,6 +224,7 @@ where
             && self.written.is_none()
             && self.fold.windows.dirty_len() == 0
             && self.fold.windows.cold_len() == 0
+            && self.dues.is_empty()
     }
 
     async fn finish(&mut self) {
@@ -257,7 +260,7 @@ where
                 }
                 Err(_) => return WorkerEnd::Drained,
             }
-        } else if self.fold.windows.dirty_len() + self.fold.windows.cold_len() > 0 {
+        } else if self.fold.windows.dirty_len() + self.fold.windows.cold_len() + self.dues.len() > 0 {
             let projections = self.projections(0, false);
             let cargo = Cargo { batch: None, projections, below: self.begin };
             self.launch(cargo, None, 0, 0, Tally::default(), false);
@@ -286,6 +289,6 @@ where
     }
 }
 
-fn minute_of(tick: i64) -> u32 {
+pub(super) fn minute_of(tick: i64) -> u32 {
     (tick / 60_000) as u32
 }

@@ -1,4 +1,4 @@
-//! What became of each record, for those who ask before they send: `tsur check --against`. Not kept in a running process.
+//! What became of each record, for those who ask before they send: `tsur check --against`, `tsur explain --file`. Not kept in a running process.
 //! Invariant: a text is here as the journal would have it, masked.
 
 use crate::enrich::mask::MaskCounts;
@@ -19,6 +19,8 @@ pub struct Seen {
     /// The wrong value, masked.
     pub excerpt: String,
     pub event: Option<EventKind>,
+    /// When it happened, by the source.
+    pub at: Option<Time>,
     pub case_id: String,
     /// The case as it stands after the record.
     pub case: Option<Case>,

@@ -88,6 +88,7 @@ where
                 Err(error) => self.judge(error, &mut attempt).await?,
             }
         }
+        self.redate_restored();
         info!(partition = %self.a.stream, %below, cases = self.fold.cases.len(), windows = self.fold.windows.len(),
             ms = started.elapsed().as_millis() as u64, "state restored");
         Ok(())
@@ -105,12 +106,13 @@ where
         } else {
             self.write_again(intent).await?
         };
+        self.redate_restored(); // the rows may have been made under other rules
         // a window that this range pushed behind the horizon is not restored by the next owner, so it is written before
         // the range is finished (found by killing a process between the two)
         let projections = ProjectionRows {
             cold: self.fold.windows.take_cold(),
             windows: self.fold.windows.take_dirty(),
-            backlog: Vec::new(),
+            ..ProjectionRows::default()
         };
         let rows = &projections;
         self.patiently(|sink, stream| async move { sink.write_projections(&stream, rows, range.end).await }).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::model::ids::Offset;
+use crate::model::ids::{Offset, RulesVersion};
 use crate::model::time::Time;
 
 /// The state of the worker.
@@ -44,6 +44,8 @@ pub struct PartitionStatus {
     pub windows: usize,
     pub stream_time: Option<Time>,
     pub last_flight: Duration,
+    /// The rules the partition works by.
+    pub rules: RulesVersion,
     /// Nothing read is unwritten, nothing written is unfinished.
     pub is_settled: bool,
     /// The sink or the group is away; it is tried again.
@@ -66,6 +68,7 @@ impl Default for PartitionStatus {
             windows: 0,
             stream_time: None,
             last_flight: Duration::ZERO,
+            rules: RulesVersion(0),
             is_settled: false,
             trouble: None,
             problem: None,

@@ -25,8 +25,9 @@ use crate::partition::batch::Written;
 use crate::partition::clock::Clock;
 use crate::partition::flight::{Backoff, FlightError, Stop, time_is_up};
 use crate::partition::fold::{Fold, Progress, Tally};
-use crate::partition::ports::{OffsetLog, SchemaSource, Sink, StreamId};
+use crate::partition::ports::{NewDues, OffsetLog, SchemaSource, Sink, StreamId};
 use crate::partition::recovery::{Consent, LogView};
+use crate::partition::rulebook::Rulebooks;
 use crate::partition::status::{PartitionStatus, Phase};
 
 /// How often an idle partition looks at the clock.
@@ -123,6 +124,10 @@ pub struct Worker<R, L, S> {
     /// `None` where no pipeline needs one.
     pub(super) schemas: Option<Arc<dyn SchemaSource>>,
     pub(super) schemas_at: Instant,
+    /// `None` where the rules do not change.
+    pub(super) rulebooks: Option<Rulebooks<R>>,
+    /// New deadlines that wait for a flight.
+    pub(super) dues: VecDeque<NewDues>,
 }
 
 impl<R, L, S> Worker<R, L, S>
@@ -167,6 +172,8 @@ where
             batch_minute: 0,
             schemas: None,
             schemas_at: Instant::now(),
+            rulebooks: None,
+            dues: VecDeque::new(),
         }
     }
 
@@ -283,6 +290,7 @@ where
 
     /// Folds what is pending as far as the batch has room.
     async fn work_off(&mut self) -> Result<(), WorkerEnd> {
+        self.adopt_rules();
         while let Some((chunk, first)) = self.pending.pop_front() {
             let wanted = self.next.0..u64::MAX;
             let now = self.a.clock.now();

@@ -10,6 +10,8 @@
 //! Invariants: marks are read before the end of the journal is, so no mark is ahead of the rows it is computed from;
 //! memory holds the open cases of one partition and one chunk of rows.
 
+use std::collections::HashMap;
+
 use clickhouse::{Client, Row};
 use serde::{Deserialize, Serialize};
 
@@ -17,8 +19,8 @@ use super::Watch;
 use super::errors::{RebuildError, failed};
 use super::fill::{WRITING, reaches};
 use super::open_work::{OpenWork, Place};
-use crate::model::case::{Case, Flag, Flags};
-use crate::model::ids::CaseKey;
+use crate::model::case::{Case, Flag, Flags, RowVersion};
+use crate::model::ids::{CaseKey, Offset};
 use crate::model::time::Time;
 use crate::model::words::Status;
 
@@ -45,9 +47,21 @@ pub struct Share {
     pub partition: u16,
 }
 
+/// Deadlines that a change of the rules moved, from a minute on.
+#[derive(Row, Deserialize, Clone, Copy)]
+struct DuesRow {
+    case_key: u64,
+    version: u64,
+    minute: u32,
+    due_first: u32,
+    due_final: u32,
+    paused: bool,
+}
+
 #[derive(Row, Deserialize)]
 struct StateRow {
     kafka_offset: u64,
+    item: u16,
     case_key: u64,
     source: String,
     block: String,
@@ -94,6 +108,7 @@ impl StateRow {
         let mut flags = Flags::default();
         flags.set(Flag::Paused, self.paused);
         Case {
+            version: RowVersion::new(Offset(self.kafka_offset), self.item),
             flags,
             status: Status::from_code(self.status as u8).unwrap_or(Status::New),
             registered_at: time(self.registered_at),
@@ -203,6 +218,7 @@ pub async fn write(
     let (first, end) = reach.map_or((0, 0), |reach| (reach.first, reach.end));
     let mut out = Writer { client, share, into, source: String::new(), rows: Vec::new(), marks: Vec::new() };
     let mut work = OpenWork::default();
+    let mut moved = Moved::new(dues(client, share).await.map_err(failed(format!("new deadlines of {name}")))?);
     let mut waiting = marks.iter().peekable();
     let mut begin = first;
     while begin < end && waiting.peek().is_some() {
@@ -211,9 +227,11 @@ pub async fn write(
             states(client, share, begin, until).await.map_err(failed(format!("cases of {name} [{begin},{until})")))?
         {
             while let Some(mark) = waiting.next_if(|mark| mark.version <= row.kafka_offset) {
+                moved.reach(mark.minute, &mut work);
                 out.count(*mark, &mut work).await?;
             }
-            let case = row.case();
+            let mut case = row.case();
+            moved.give(&mut case);
             out.source = row.source;
             work.put(&case, &Place { block: row.block, territory: row.territory, body: row.body });
         }
@@ -221,6 +239,7 @@ pub async fn write(
         begin = until;
     }
     for mark in waiting {
+        moved.reach(mark.minute, &mut work);
         out.count(*mark, &mut work).await?;
     }
     out.flush().await
@@ -228,12 +247,68 @@ pub async fn write(
 
 async fn states(client: &Client, share: &Share, begin: u64, end: u64) -> clickhouse::error::Result<Vec<StateRow>> {
     let sql = format!(
-        "SELECT kafka_offset, case_key, source, block, territory, body, status, registered_at, first_answer_at, answered_at, \
+        "SELECT kafka_offset, item, case_key, source, block, territory, body, status, registered_at, first_answer_at, answered_at, \
          closed_at, due_first, due_final, paused FROM events WHERE {OF_SHARE} AND kafka_offset >= {{begin:UInt64}} AND \
          kafka_offset < {{end:UInt64}} AND outcome = 'applied' ORDER BY kafka_offset, item"
     );
     let query = client.query_raw(&sql).param("topic", &share.topic).param("partition", share.partition);
     query.param("begin", begin).param("end", end).fetch_all().await
+}
+
+async fn dues(client: &Client, share: &Share) -> clickhouse::error::Result<Vec<DuesRow>> {
+    let sql = format!(
+        "SELECT case_key, version, toUnixTimestamp(since) AS minute, due_first, due_final, paused FROM case_dues FINAL \
+         WHERE {OF_SHARE} ORDER BY since, case_key"
+    );
+    client.query_raw(&sql).param("topic", &share.topic).param("partition", share.partition).fetch_all().await
+}
+
+/// New deadlines in the order of their minutes. A case has them while it stands at their row.
+struct Moved {
+    rows: Vec<DuesRow>,
+    /// Rows of minutes that are reached.
+    reached: usize,
+    minute: u32,
+    /// The latest of the reached ones, by case and row.
+    latest: HashMap<(CaseKey, RowVersion), usize>,
+}
+
+impl Moved {
+    fn new(rows: Vec<DuesRow>) -> Moved {
+        Moved { rows, reached: 0, minute: 0, latest: HashMap::new() }
+    }
+
+    fn reach(&mut self, minute: u32, work: &mut OpenWork) {
+        if minute < self.minute {
+            // clocks of two processes may differ: what was reached is left as it is, a minute or two of one change
+            return;
+        }
+        self.minute = minute;
+        while let Some(row) = self.rows.get(self.reached).filter(|row| row.minute <= minute) {
+            self.latest.insert((CaseKey(row.case_key), RowVersion(row.version)), self.reached);
+            self.reached += 1;
+            let (first, last) = row.dues();
+            work.give_dues(CaseKey(row.case_key), RowVersion(row.version), first, last.filter(|_| !row.paused));
+        }
+    }
+
+    fn give(&self, case: &mut Case) {
+        if let Some(place) = self.latest.get(&(case.key, case.version)) {
+            self.rows[*place].give(case);
+        }
+    }
+}
+
+impl DuesRow {
+    fn dues(&self) -> (Option<Time>, Option<Time>) {
+        let time = |seconds: u32| Time::from_unix_seconds(i64::from(seconds));
+        (time(self.due_first), time(self.due_final))
+    }
+
+    fn give(&self, case: &mut Case) {
+        (case.due_first, case.due_final) = self.dues();
+        case.flags.set(Flag::Paused, self.paused);
+    }
 }
 
 /// Collects rows into inserts of a bounded size.

@@ -8,10 +8,10 @@ use std::ops::Range;
 
 use hashbrown::HashMap;
 
-use crate::model::case::Case;
+use crate::model::case::{Case, RowVersion};
 use crate::model::case_store::BacklogValue;
 use crate::model::ids::CaseKey;
-use crate::model::time::seconds_or_zero;
+use crate::model::time::{Time, seconds_or_zero};
 
 const SOON: u32 = 2 * 3600;
 const TODAY: u32 = 86_400;
@@ -32,6 +32,10 @@ struct Counted {
     due: u32,
     /// Zero when unknown.
     registered: u32,
+    /// The row it stands at, and which of its clocks run.
+    version: RowVersion,
+    first_runs: bool,
+    final_runs: bool,
 }
 
 /// The sums of one place at the moment of `OpenWork`.
@@ -93,9 +97,25 @@ impl OpenWork {
         }
         let place = self.number(place);
         let (due, registered) = (seconds_or_zero(case.next_due()), seconds_or_zero(case.registered_at));
-        let counted = Counted { place, due, registered };
+        let (first_runs, final_runs) = (case.first_stop().is_none(), case.final_stop().is_none());
+        let counted = Counted { place, due, registered, version: case.version, first_runs, final_runs };
         self.change(counted, true);
         self.cases.insert(case.key, counted);
+    }
+
+    /// New deadlines of a case, if it stands at this row.
+    pub fn give_dues(&mut self, key: CaseKey, version: RowVersion, due_first: Option<Time>, due_final: Option<Time>) {
+        let Some(before) = self.cases.get(&key).copied().filter(|case| case.version == version) else { return };
+        let first = due_first.filter(|_| before.first_runs);
+        let last = due_final.filter(|_| before.final_runs);
+        let due = seconds_or_zero(match (first, last) {
+            (Some(first), Some(last)) => Some(first.min(last)),
+            (first, last) => first.or(last),
+        });
+        self.change(before, false);
+        let after = Counted { due, ..before };
+        self.change(after, true);
+        self.cases.insert(key, after);
     }
 
     /// Number of open cases.
@@ -174,7 +194,6 @@ mod tests {
     use super::*;
     use crate::model::case::{BlockId, BodyId, Flag, TerritoryId};
     use crate::model::case_store::CaseStore;
-    use crate::model::time::Time;
     use crate::model::words::Status;
 
     /// A fixed sequence of numbers, so that a failure can be seen again.
@@ -219,6 +238,12 @@ mod tests {
             case.first_answer_at = if draw.below(3) == 0 { draw.time(now, 86_400) } else { None };
             store.put(case);
             work.put(&case, &place(&case));
+            if draw.below(4) == 0 {
+                (case.due_first, case.due_final) = (draw.time(now, 3 * 86_400), draw.time(now, 3 * 86_400));
+                let running = if case.is(Flag::Paused) { None } else { case.due_final };
+                store.put(case);
+                work.give_dues(case.key, case.version, case.due_first, running);
+            }
             if draw.below(3) > 0 {
                 continue;
             }

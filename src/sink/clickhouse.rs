@@ -23,7 +23,7 @@ use crate::model::windows::{ColdWindow, Retention, WindowKey, WindowUnit, Window
 use crate::partition::ports::{JournalFold, ProjectionRows, RestoredCases, Sink, SinkError, StreamId};
 use crate::sink::case_rows::{CASE_COLUMNS, CaseRow, EffectRow, ROW_VERSION};
 use crate::sink::errors::classify;
-use crate::sink::{window_rows, window_sql};
+use crate::sink::{due_rows, window_rows, window_sql};
 
 /// Everything an insert into the journal must say, whatever the server's defaults are (anchors of the protocol: async
 /// inserts and a block split in two would both break the token).
@@ -204,7 +204,11 @@ impl Sink for ClickHouse {
         let mut cases = self.cases(self.query(&kept, stream)).await?;
         cases.extend(self.cases(self.query(&moved, stream)).await?);
         let evicted = self.within(self.query(&gone, stream).fetch_all::<u64>()).await?;
-        Ok(RestoredCases { cases, evicted: evicted.into_iter().map(CaseKey).collect() })
+        let mut restored =
+            RestoredCases { cases, evicted: evicted.into_iter().map(CaseKey).collect(), ..RestoredCases::default() };
+        let dues = self.query(due_rows::LATEST, stream).param("limit", limit);
+        due_rows::give(self.within(dues.fetch_all()).await?, &mut restored, &self.names);
+        Ok(restored)
     }
 
     async fn load_cases(&self, stream: &StreamId, keys: &[CaseKey], below: Offset) -> Result<Vec<Case>, SinkError> {

@@ -37,8 +37,9 @@ migrations! {
     4 "0004_views",
     5 "0005_window_views",
     6 "0006_dead_letters_view",
-7 "0007_clocks",
+    7 "0007_clocks",
     8 "0008_alerts",
+    9 "0009_dues",
 }
 
 impl Migration {

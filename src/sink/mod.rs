@@ -2,6 +2,7 @@
 
 pub(crate) mod case_rows;
 pub mod clickhouse;
+mod due_rows;
 pub(crate) mod errors;
 pub mod history;
 pub mod journal;

@@ -6,6 +6,7 @@ use crate::model::case::{BlockId, BodyId, TerritoryId};
 use crate::model::ids::Offset;
 use crate::model::windows::{WindowKey, WindowUnit, WindowValue};
 use crate::partition::ports::{BacklogRow, ProjectionRows, StreamId};
+use crate::sink::due_rows;
 use crate::sink::native::{BlockWriter, Dictionary, Fixed};
 use crate::sink::window_sql::WindowRow;
 
@@ -29,6 +30,9 @@ pub fn blocks(
     }
     if !rows.backlog.is_empty() {
         blocks.push(("backlog", backlog_block(stream, &rows.backlog, below, names)));
+    }
+    if !rows.dues.is_empty() {
+        blocks.push(("case_dues", due_rows::block(stream, &rows.dues, names)));
     }
     blocks
 }

@@ -50,7 +50,10 @@ async fn livez(State(shared): State<Shared>) -> impl IntoResponse {
 async fn readyz(State(shared): State<Shared>) -> impl IntoResponse {
     let reasons = shared.registry.unready();
     let code = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (code, Json(json!({ "ready": reasons.is_empty(), "reasons": reasons })))
+    let (rules, refused) = shared.registry.rules();
+    // rules that are refused leave the old ones in force: no reason to take the process out of service
+    let rules = json!({ "in_force": rules.to_string(), "refused": refused });
+    (code, Json(json!({ "ready": reasons.is_empty(), "reasons": reasons, "rules": rules })))
 }
 
 async fn partitions(State(shared): State<Shared>) -> impl IntoResponse {

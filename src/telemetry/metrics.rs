@@ -39,8 +39,15 @@ pub const UNREADY: &str = "tsur_unready";
 /// 1 when the process is ready.
 pub const READY: &str = "tsur_ready";
 
+/// Sets of rules taken while running.
+pub const RULES_CHANGES: &str = "tsur_rules_changes_total";
+/// 1 while the rules on disk are refused and the ones before are in force.
+pub const RULES_REFUSED: &str = "tsur_rules_refused";
+/// Open cases whose deadlines a change of the rules moved.
+pub const REDATED: &str = "tsur_redated_cases_total";
+
 /// All names, for the fixture test.
-pub const ALL: [&str; 15] = [
+pub const ALL: [&str; 18] = [
     ROWS,
     BATCHES,
     BATCH_ROWS,
@@ -56,6 +63,9 @@ pub const ALL: [&str; 15] = [
     LAG,
     UNREADY,
     READY,
+    RULES_CHANGES,
+    RULES_REFUSED,
+    REDATED,
 ];
 
 /// Tells the recorder what each metric means.
@@ -79,6 +89,9 @@ pub fn describe() {
     );
     describe_gauge!(READY, "1 when the process takes and writes records");
     super::alert_metrics::describe();
+    describe_counter!(RULES_CHANGES, "Sets of rules taken without a restart");
+    describe_gauge!(RULES_REFUSED, "1 while the rules on disk are refused and the ones before are in force");
+    describe_counter!(REDATED, "Open cases whose deadlines a change of the rules moved, by Kafka topic");
 }
 
 pub fn sealed(topic: &str, rows: usize, bytes: usize) {
@@ -113,6 +126,7 @@ pub struct Overview {
     pub windows: usize,
     pub unready: Unready,
     pub ready: bool,
+    pub rules_refused: bool,
 }
 
 pub fn overview(figures: &Overview) {
@@ -135,6 +149,15 @@ pub fn overview(figures: &Overview) {
         gauge!(UNREADY, "reason" => reason).set(count as f64);
     }
     gauge!(READY).set(f64::from(u8::from(figures.ready)));
+    gauge!(RULES_REFUSED).set(f64::from(u8::from(figures.rules_refused)));
+}
+
+pub fn rules_changed() {
+    counter!(RULES_CHANGES).increment(1);
+}
+
+pub fn redated(topic: &str, cases: usize) {
+    counter!(REDATED, "kafka_topic" => topic.to_owned()).increment(cases as u64);
 }
 
 /// The lag of one partition; 0 when another process has it.

@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::enrich::names::NameLists;
-use crate::model::case::{BlockId, BodyId, TerritoryId};
+use crate::model::case::{BlockId, BodyId, Case, RowVersion, TerritoryId};
 use crate::model::case_store::BacklogValue;
 use crate::model::effects::{Dimensions, Effect};
-use crate::model::ids::{Offset, OffsetRange};
+use crate::model::ids::{CaseKey, Offset, OffsetRange};
 use crate::model::time::Time;
 use crate::model::windows::{ColdWindow, Retention, WindowKey, WindowUnit, WindowValue};
 use crate::model::words::EffectKind;
-use crate::partition::ports::{BacklogRow, JournalFold};
+use crate::partition::ports::{BacklogRow, JournalFold, NewDues};
 use crate::testkit::block::{Row, read_block};
 
 /// What `tsur` accepts at least as the window of a table (see `migrations`).
@@ -33,6 +33,8 @@ pub struct House {
     pub sla: WindowTable,
     pub satisfaction: WindowTable,
     pub backlog: BTreeMap<BacklogKey, (Offset, BacklogValue)>,
+    /// `case_dues` by case, row and minute.
+    pub dues: BTreeMap<(CaseKey, RowVersion, u32), NewDues>,
 }
 
 impl House {
@@ -44,6 +46,7 @@ impl House {
             sla: WindowTable::new(),
             satisfaction: WindowTable::new(),
             backlog: BTreeMap::new(),
+            dues: BTreeMap::new(),
         }
     }
 
@@ -75,6 +78,15 @@ impl House {
         self.sla.clear();
         self.satisfaction.clear();
         self.backlog.clear();
+        self.dues.clear();
+    }
+
+    /// Gives a case the new deadlines that it had in a minute.
+    pub fn give_dues(&self, case: &mut Case, minute: u32) {
+        let of_row = (case.key, case.version, 0)..=(case.key, case.version, minute);
+        if let Some((_, dues)) = self.dues.range(of_row).next_back() {
+            dues.give(case);
+        }
     }
 
     pub fn rows_in(&self, range: OffsetRange) -> u64 {

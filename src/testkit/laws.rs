@@ -45,6 +45,7 @@ pub async fn check(
         let rows = accounted(&cluster.house, &cluster.kafka.records)?;
         for (row, record) in rows.iter().zip(&cluster.kafka.records) {
             rules.set(row.rules as u8);
+            straight.redate(0, RulesVersion(row.rules)); // finds nothing where the rules are those of the row before
             let mut chunk = Chunk::new(AssignmentEpoch(0));
             chunk.push(record.offset, record.time, record.payload.as_deref());
             let tick = Time::from_unix_millis(row.sealed_at).expect("a tick");
@@ -72,6 +73,7 @@ pub async fn check(
     let mut restored = fold(usize::MAX, rules);
     let now = Time::from_unix_seconds(BEGIN).expect("in range");
     restore(&mut restored, &process, &stream(), high, Retention::OF_TABLES, now).await.map_err(|e| e.to_string())?;
+    restored.redate(0, RulesVersion(0));
     for case in straight.cases.iter() {
         let same = match restored.cases.find(case.key) {
             Found::Here(place) => restored.cases.at(place) == case,
@@ -132,7 +134,10 @@ fn backlog_agrees(house: &House, rows: &[Row]) -> Result<(), String> {
         let folds = rows.iter().filter(|row| row.offset < *version).filter_map(|row| row.fold.as_ref());
         cases.extend(folds.map(|fold| (fold.case.key, fold.case)));
         let mut store = CaseStore::default();
-        cases.into_values().for_each(|case| store.insert(case));
+        for mut case in cases.into_values() {
+            house.give_dues(&mut case, *minute / 60);
+            store.insert(case);
+        }
         let at = Time::from_unix_seconds(i64::from(*minute)).expect("a minute");
         let expected = store.backlog(at);
         let of_minute =

@@ -13,11 +13,12 @@ use crate::mapping::dictionaries::Dictionaries;
 use crate::mapping::mapper::Mapper;
 use crate::model::apply::{DeadlineRules, Deadlines};
 use crate::model::case::{Case, Paused};
-use crate::model::ids::Offset;
+use crate::model::ids::{Offset, RulesVersion};
 use crate::model::time::Time;
 use crate::model::windows::Retention;
 use crate::partition::fold::{BatchLimits, Fold};
 use crate::partition::ports::StreamId;
+use crate::partition::rulebook::Rulebook;
 use crate::testkit::log::{Kafka, LogRecord};
 
 /// When a schedule begins, by the wall clock: 6 January 2026, noon in Moscow.
@@ -153,11 +154,25 @@ pub fn stream() -> StreamId {
     StreamId::new("incident", "tsur.in.incident", 0)
 }
 
-/// An empty fold.
-pub fn fold(rows: usize, rules: Arc<TestRules>) -> Fold<TestRules> {
+fn mapper() -> Mapper {
     let shared = shared();
     let pipeline = shared.config.pipeline("incident").expect("shipped");
-    let mapper = Mapper::new(pipeline, shared.dictionaries.clone(), shared.identity.clone());
+    Mapper::new(pipeline, shared.dictionaries.clone(), shared.identity.clone())
+}
+
+/// What a worker is sent when the rules change.
+pub fn rulebook(version: u8) -> Arc<Rulebook<TestRules>> {
+    let rules = Arc::new(TestRules::new(version));
+    Arc::new(Rulebook {
+        version: RulesVersion(u32::from(version)),
+        rules,
+        mapper: Box::new(mapper),
+        calendars: Vec::new(),
+    })
+}
+
+/// An empty fold.
+pub fn fold(rows: usize, rules: Arc<TestRules>) -> Fold<TestRules> {
     let limits = BatchLimits { rows, bytes: 1 << 20, max_record_bytes: 1 << 20 };
-    Fold::new(stream(), shared.names.clone(), mapper, rules, limits, Retention::OF_TABLES)
+    Fold::new(stream(), shared().names.clone(), mapper(), rules, limits, Retention::OF_TABLES)
 }

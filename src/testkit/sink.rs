@@ -55,6 +55,9 @@ fn restored(house: &House, below: Offset, ended_before: Time) -> RestoredCases {
         }
     }
     answer.cases.extend(latest(house, below).into_values().filter(|case| moved.contains(&case.key)));
+    answer.cases.iter_mut().for_each(|case| house.give_dues(case, u32::MAX));
+    let of_rows_below = house.dues.keys().filter(|(_, version, _)| version.offset() < below);
+    answer.dues_since = of_rows_below.map(|(.., since)| *since).max().unwrap_or_default();
     answer
 }
 
@@ -82,6 +85,13 @@ impl Sink for Process {
         if !backlog.is_empty() {
             let effect = move |cluster: &mut Cluster, _| cluster.house.upsert_backlog(&backlog, below);
             answer(self.call(Point::Project, what.clone(), effect).await)?;
+        }
+        if !rows.dues.is_empty() {
+            let dues = rows.dues.clone();
+            let effect = move |cluster: &mut Cluster, _| {
+                cluster.house.dues.extend(dues.into_iter().map(|dues| ((dues.key, dues.version, dues.since), dues)));
+            };
+            answer(self.call(Point::Project, format!("{what}, {} deadlines", rows.dues.len()), effect).await)?;
         }
         if !cold.is_empty() {
             let effect = move |cluster: &mut Cluster, _| cluster.house.recount_cold(&cold, below);

@@ -18,13 +18,14 @@ use crate::model::windows::Retention;
 use crate::partition::clock::Clock;
 use crate::partition::flight::{Backoff, Stop};
 use crate::partition::recovery::Consent;
+use crate::partition::rulebook::Rulebook;
 use crate::partition::status::{PartitionStatus, Phase};
 use crate::partition::worker::{Assignment, Timing, Worker, WorkerEnd};
 use crate::testkit::cluster::{Cluster, FROZEN, Happened, Process};
 use crate::testkit::faults::{Fault, Incident, Script};
 use crate::testkit::house::House;
 use crate::testkit::laws;
-use crate::testkit::records::{BEGIN, Sent, TestRules, fold, log_of, shared, stream};
+use crate::testkit::records::{BEGIN, Sent, TestRules, fold, log_of, rulebook, shared, stream};
 
 /// One history of a partition.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,6 +45,8 @@ pub struct Schedule {
 const SESSION: Duration = Duration::from_secs(45);
 /// No schedule needs so long; one that does is stuck.
 const BOUND: Duration = Duration::from_secs(3 * 3600);
+/// Chunks after which the rules change, in schedules in which they do.
+const CHANGE_EVERY: usize = 3;
 const LOOK: Duration = Duration::from_millis(100);
 
 /// A process with its worker, as the poll thread of that process knows it.
@@ -60,6 +63,8 @@ struct Owner {
     handed: (usize, usize),
     returned: (usize, usize),
     has_left: bool,
+    rules: u8,
+    rulebooks: watch::Sender<Arc<Rulebook<TestRules>>>,
 }
 
 struct World {
@@ -155,7 +160,8 @@ impl World {
             match self.own(owner).await? {
                 Over::Settled(owner) => break *owner,
                 Over::Next(incident) => {
-                    self.has_foreign_zombie |= rules != incident.next_rules && Instant::now() < self.late_until;
+                    let is_foreign = rules != incident.next_rules || self.changes_rules();
+                    self.has_foreign_zombie |= is_foreign && Instant::now() < self.late_until;
                     rules = incident.next_rules;
                     // a request that is still on its way lands within its time-out, and the window of tokens is larger than that
                     let is_quiet = Instant::now() > self.late_until;
@@ -206,6 +212,7 @@ impl World {
         let (status, status_copy) = watch::channel(PartitionStatus::default());
         let (chunks, chunk_inbox) = unbounded_channel();
         let (command, commands) = channel();
+        let rulebooks = watch::Sender::new(rulebook(rules));
         let worker = Worker::new(
             assignment,
             fold(usize::from(self.schedule.rows), Arc::new(TestRules::new(rules))),
@@ -216,7 +223,8 @@ impl World {
             Arc::new(Semaphore::new(1)),
             stop_inbox,
             status,
-        );
+        )
+        .with_rulebooks(rulebooks.subscribe());
         Owner {
             process,
             stop,
@@ -229,6 +237,8 @@ impl World {
             handed: (0, 0),
             returned: (0, 0),
             has_left: false,
+            rules,
+            rulebooks,
         }
     }
 
@@ -314,6 +324,11 @@ impl World {
         }
     }
 
+    /// Where owners have different rules, an owner's own change too.
+    fn changes_rules(&self) -> bool {
+        self.schedule.rules > 1 || self.schedule.incidents.iter().any(|incident| incident.next_rules > 1)
+    }
+
     fn records(&self) -> usize {
         self.cluster.lock().expect("sound").kafka.records.len()
     }
@@ -332,6 +347,10 @@ impl World {
     fn feed(&self, owner: &mut Owner) -> Duration {
         let (records, pause) = self.schedule.chunks[owner.turn % self.schedule.chunks.len()];
         owner.turn += 1;
+        if self.changes_rules() && owner.turn % CHANGE_EVERY == 0 {
+            owner.rules = 3 - owner.rules;
+            owner.rulebooks.send_replace(rulebook(owner.rules));
+        }
         let mut chunk = Chunk::new(AssignmentEpoch(u64::from(owner.process.id)));
         let cluster = self.cluster.lock().expect("sound");
         for record in cluster.kafka.records.iter().skip(owner.next).take(usize::from(records.max(1))) {

@@ -17,6 +17,7 @@ mod publish;
 mod published_files;
 mod rebuild;
 mod recovery_table;
+mod rules;
 mod schema;
 mod shutdown;
 mod support;

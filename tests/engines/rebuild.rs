@@ -12,7 +12,7 @@ use crate::support::{Installation, eventually, text};
 const CASES: &str = "SELECT toString(sum(cityHash64(* EXCEPT (updated_at)))) FROM cases FINAL";
 /// A row of zeros and no row say the same.
 const NOT_ZERO: &str = "(registered, first_answered, first_seconds, answered, answer_seconds, closed, first_breached, final_breached, returned, \
-     reopened, deferred, declined, transferred, merged) != (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)";
+     reopened, deferred, declined, transferred, merged, stage_breached, held_seconds) != (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)";
 const BACKLOG: &str = "SELECT toString(sum(cityHash64(*))) FROM backlog FINAL
      WHERE (minute, kafka_topic, kafka_partition, version) IN (SELECT minute, kafka_topic, kafka_partition, version FROM backlog_marks FINAL)";
 const MARKS: &str = "SELECT toString(sum(cityHash64(*))) FROM backlog_marks FINAL";

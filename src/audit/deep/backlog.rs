@@ -161,7 +161,7 @@ fn array<T: ToString>(values: &[T]) -> String {
 fn comparison_sql(minutes: &str, versions: &str) -> String {
     const STATE: &str = "(toString(source), toString(block), toString(territory), toString(body), toString(status), \
         toUnixTimestamp(registered_at), toUnixTimestamp(first_answer_at), toUnixTimestamp(answered_at), \
-        toUnixTimestamp(closed_at), toUnixTimestamp(due_first), toUnixTimestamp(due_final), paused)";
+        toUnixTimestamp(closed_at), toUnixTimestamp(due_first), toUnixTimestamp(due_final), paused, kafka_offset * 65536 + item)";
     let inner = format!(
         "WITH {minutes}::Array(UInt32) AS minutes, {versions}::Array(UInt64) AS versions
         SELECT concat({{topic:String}}, '/', toString({{partition:UInt16}}), ' minute ', formatDateTime(toDateTime(minute, 'Europe/Moscow'), '%F %H:%i'),
@@ -182,12 +182,13 @@ fn comparison_sql(minutes: &str, versions: &str) -> String {
             (
                 SELECT s.1 AS src, s.2 AS blk, s.3 AS terr, s.4 AS holder, s.6 AS registered,
                     arrayMin(arrayFilter(x -> x != 0, [s.8, s.9])) AS ended, arrayMin(arrayFilter(x -> x != 0, [s.7, ended])) AS began,
-                    arrayMin(arrayFilter(x -> x != 0, [if(began = 0, s.10, 0), if(ended = 0 AND NOT s.12, s.11, 0)])) AS due,
+                    arrayLast(x -> x.1 <= minute, moved) AS latest, latest.1 != 0 AS has_new, if(has_new, latest.4, s.12) AS stands,
+                    arrayMin(arrayFilter(x -> x != 0, [if(began = 0, if(has_new, latest.2, s.10), 0), if(ended = 0 AND NOT stands, if(has_new, latest.3, s.11), 0)])) AS due,
                     arrayJoin(arrayFilter(i -> versions[i] > off AND versions[i] <= gone, arrayEnumerate(versions))) AS i,
                     minutes[i] AS minute, versions[i] AS version
                 FROM
                 (
-                    SELECT s, off, leadInFrame(off, 1, 18446744073709551615) OVER (PARTITION BY case_key ORDER BY off, nth
+                    SELECT case_key, s, off, leadInFrame(off, 1, 18446744073709551615) OVER (PARTITION BY case_key ORDER BY off, nth
                         ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS gone
                     FROM
                     (
@@ -198,6 +199,12 @@ fn comparison_sql(minutes: &str, versions: &str) -> String {
                         WHERE {OF_SHARE} AND outcome = 'applied' AND kafka_offset >= {{lowest:UInt64}} AND kafka_offset < {{highest:UInt64}}
                     )
                 )
+                LEFT JOIN
+                (
+                    SELECT case_key AS moved_key, version AS moved_version,
+                        arraySort(x -> x.1, groupArray((toUnixTimestamp(since), toUnixTimestamp(due_first), toUnixTimestamp(due_final), paused))) AS moved
+                    FROM case_dues FINAL WHERE {OF_SHARE} GROUP BY case_key, version
+                ) ON case_key = moved_key AND s.13 = moved_version
                 WHERE s.5 NOT IN ('answered', 'closed', 'rejected', 'deferred', 'duplicate')
             )
             GROUP BY minute, src, blk, terr, holder, version
