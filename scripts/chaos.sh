@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The long chaos run (tests/engines/chaos): several processes of one group, a Kafka and a ClickHouse of its own, and a seeded
-# plan of faults. Ends with one line, `chaos: records=N faults=N kinds=N lost=0 doubled=0 wrong_cases=0`, and with exit code 1 if
+# plan of faults. Ends with one line, `chaos: records=N faults=N kinds=N alerts=N lost=0 doubled=0 wrong_cases=0`, and with exit code 1 if
 # one of the three is not 0. TSUR_CHAOS_MINUTES, _PROCESSES, _SEED, _RATE (records a second) say what is run.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../deploy/local/lib.sh

@@ -2,6 +2,7 @@
 //! `docs/architecture.md` has the flow and the invariants; each module opens with its role, its owner and what always holds.
 
 pub mod against;
+pub mod alerts;
 pub mod app;
 pub mod audit;
 pub mod codec;
@@ -17,8 +18,10 @@ pub mod model;
 pub mod partition;
 pub mod publish;
 pub mod rebuild;
+pub mod rejects;
 pub mod schema_registry;
 pub mod sink;
 pub mod telemetry;
 #[cfg(test)]
 mod testkit;
+pub mod text;

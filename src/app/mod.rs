@@ -1,5 +1,6 @@
 //! Wiring: the only place that knows everyone. Starts what a command needs and stops it again within one budget.
 
+pub mod alerts;
 pub mod registry;
 pub mod reload;
 pub mod rules;

@@ -119,6 +119,11 @@ impl Registry {
         partitions.values().filter_map(|(stream, status)| Some((stream.clone(), lag(&view, stream, status)?))).collect()
     }
 
+    /// The end of a partition's log, as far as Kafka was asked.
+    pub fn end_of(&self, stream: &StreamId) -> Option<u64> {
+        self.kafka().ends.get(&(stream.topic.clone(), stream.partition.0)).copied()
+    }
+
     pub fn add(&self, epoch: AssignmentEpoch, stream: StreamId, status: watch::Receiver<PartitionStatus>) {
         self.lock().insert(epoch, (stream, status));
     }

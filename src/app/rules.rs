@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::alerts::calendars::CalendarEnd;
 use crate::config::Config;
 use crate::enrich::identity::{IdentityKey, IdentityKeyError};
 use crate::enrich::names::NameLists;
@@ -133,6 +134,16 @@ impl SharedRules {
             .collect()
     }
 
+    /// Where each calendar ends, and when that is to be an alert.
+    pub fn calendar_ends(&self, days_before: u16) -> Vec<CalendarEnd> {
+        let end = |calendar: &Calendar| {
+            let ends_at = calendar.ends_at();
+            let told_at = ends_at.plus_seconds(-86_400 * i64::from(days_before));
+            CalendarEnd { name: calendar.name().to_owned(), ends_at, told_at }
+        };
+        self.calendars.iter().map(end).collect()
+    }
+
     /// The rules as a source's partitions ask them.
     pub fn of_source(&self, source: &str) -> SourceRules {
         let numbers = (0..self.policies.len() as u16)
@@ -176,6 +187,11 @@ impl DeadlineRules for SourceRules {
 
     fn pause(&self, case: &Case, from: Time, to: Time) -> Paused {
         clocks::pause_of(case, self.source, &self.policies, from, to)
+    }
+
+    fn start(&self, case: &Case, clock: Clock) -> Option<Time> {
+        let id = self.policies.first_match(&clocks::facts_of(case, self.source))?;
+        clocks::course_of(case, clock, self.policies.goal(id, clock)?).map(|course| course.start)
     }
 }
 

@@ -19,6 +19,11 @@ pub struct Args {
     replication: i32,
 }
 
+/// Alerts are few; their key keeps the states of one in order.
+const ALERT_PARTITIONS: u32 = 1;
+/// Rejects are few, and each upstream reads all of them to find its own.
+const REJECT_PARTITIONS: u32 = 1;
+
 pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
     let config = load(folder)?;
     runtime()?.block_on(async {
@@ -30,8 +35,16 @@ pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
             println!("{:04} {}: {what}", migration.number, migration.name);
         }
         if args.create_topics {
-            let topics: Vec<(&str, u32)> =
+            let mut topics: Vec<(&str, u32)> =
                 config.pipelines.iter().map(|pipeline| (pipeline.kafka_topic.as_str(), pipeline.partitions)).collect();
+            let alerts = &config.settings.alerts;
+            if alerts.enabled {
+                topics.push((alerts.kafka_topic.as_str(), ALERT_PARTITIONS));
+            }
+            let rejects = &config.settings.rejects;
+            if rejects.enabled {
+                topics.push((rejects.kafka_topic.as_str(), REJECT_PARTITIONS));
+            }
             let longest = config.settings.limits.max_record_bytes;
             create_topics(&base_config(&config.settings.kafka), &topics, args.replication, longest).await?;
             for (topic, partitions) in topics {

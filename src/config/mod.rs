@@ -2,15 +2,20 @@
 //! Owner: `config`; nothing else reads a configuration file or an environment variable. Invariants: an unknown key is
 //! refused, a `Config` that exists is consistent, and the environment arrives as an argument, so a test needs no process.
 
+mod alerts_read;
 mod avro_read;
 pub mod errors;
 mod files;
+pub mod gazetteer;
+mod gazetteer_read;
 mod item;
+mod persons_read;
 pub mod pipeline;
 mod pipeline_read;
 pub mod reader;
 pub mod reference;
 mod reference_read;
+pub mod routing;
 mod rules_read;
 pub mod settings;
 mod settings_checks;
@@ -21,12 +26,14 @@ pub mod units;
 
 use std::path::{Path, PathBuf};
 
+use crate::alerts::levels::Ladder;
 use crate::model::calendar::CalendarSpec;
 use crate::model::ids::RulesVersion;
 use crate::model::policy::PolicySpec;
 use errors::Errors;
 pub use errors::{ConfigError, ConfigErrors};
 use files::Folder;
+pub use persons_read::shipped_persons;
 pub use pipeline::Pipeline;
 pub use reference::Reference;
 use reference_read::ReferenceFiles;
@@ -47,6 +54,8 @@ pub struct Config {
     pub calendars: Vec<CalendarSpec>,
     /// Of all files in the order of their names; `Policies::build` accepts them.
     pub policies: Vec<PolicySpec>,
+    /// Levels and addressees of alerts, from `alerts/*.toml`.
+    pub ladder: Ladder,
     /// XXH3 of the content of all pipeline, policy, calendar and reference files, in the order of their names.
     pub rules: RulesVersion,
     /// `settings.pipelines_dir`, resolved.
@@ -81,11 +90,12 @@ pub fn load(dir: &Path, env: Environment) -> Result<Config, ConfigErrors> {
     check_registry(&pipelines, &settings, &folder, &errors);
     let reference = read_reference(&folder, &pipelines_dir, &errors);
     let (calendars, policies) = rules_read::read(&folder, &pipelines, &reference, &errors);
+    let ladder = alerts_read::read(&folder, &reference, &errors);
     let layouts = pipelines.iter().filter_map(|pipeline| pipeline.avro.as_ref());
     let schemas = layouts.flat_map(|layout| layout.contract.iter().chain(&layout.writers));
     let rules = folder.rules_version(schemas.map(|file| file.text.as_str()));
     errors.into_result()?;
-    Ok(Config { settings, pipelines, reference, calendars, policies, rules, pipelines_dir })
+    Ok(Config { settings, pipelines, reference, calendars, policies, ladder, rules, pipelines_dir })
 }
 
 /// Two pipelines must not read one Kafka topic, nor speak for one source: a case of it would be in two partitions, each
@@ -130,10 +140,13 @@ fn check_registry(pipelines: &[Pipeline], settings: &Settings, folder: &Folder, 
 
 /// A folder without `reference/` is sound (everything is "unknown" then); one with half of the lists is not.
 fn read_reference(folder: &Folder, pipelines_dir: &Path, errors: &Errors) -> Reference {
+    let file = |name: &str| folder.inside("reference").find(|file| file.stem == name);
+    let persons = file("names").map(|file| (file.name.as_str(), file.text.as_str()));
+    let persons = persons_read::read_or_shipped(persons, errors);
     if folder.inside("reference").next().is_none() {
-        return Reference::default();
+        return Reference { persons, ..Reference::default() };
     }
-    let list = |name: &str| match folder.inside("reference").find(|file| file.stem == name) {
+    let list = |name: &str| match file(name) {
         Some(file) => (file.name.as_str(), file.text.as_str()),
         None => {
             let path = pipelines_dir.join("reference").join(format!("{name}.toml"));
@@ -151,8 +164,13 @@ fn read_reference(folder: &Folder, pipelines_dir: &Path, errors: &Errors) -> Ref
         topics: list("topics"),
         territories: list("territories"),
         bodies: list("bodies"),
+        gazetteer: folder.inside("reference/gazetteer").map(|file| (file.name.as_str(), file.text.as_str())).collect(),
+        routing: folder
+            .inside("reference")
+            .find(|file| file.stem == "routing")
+            .map(|file| (file.name.as_str(), file.text.as_str())),
     };
-    reference_read::read(&lists, errors)
+    Reference { persons, ..reference_read::read(&lists, errors) }
 }
 
 #[cfg(test)]

@@ -47,6 +47,8 @@ pub struct Settings {
     pub shutdown: Shutdown,
     pub identity: Identity,
     pub limits: Limits,
+    pub alerts: Alerts,
+    pub rejects: Rejects,
     pub log: Log,
     /// As written; relative to the folder of `tsur.toml`. The resolved path is `Config::pipelines_dir`.
     pub pipelines_dir: PathBuf,
@@ -155,6 +157,25 @@ pub struct Limits {
     pub max_reject_ratio: f64,
 }
 
+/// Rejected records, told to whoever sent them.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Rejects {
+    pub enabled: bool,
+    /// Each rejected record is a message there, keyed by its position.
+    pub kafka_topic: String,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Alerts {
+    /// This process raises alerts. All processes of a group should say the same.
+    pub enabled: bool,
+    /// Each state of each alert is a record there, keyed by the id of the alert.
+    pub kafka_topic: String,
+    /// `POST /api/v2/alerts` of Alertmanager, or anything that takes the same JSON. `None` calls nobody.
+    pub webhook_url: Option<String>,
+    pub webhook_timeout: Duration,
+}
+
 #[derive(Clone, PartialEq, Debug)]
 pub struct Log {
     pub format: LogFormat,
@@ -201,6 +222,8 @@ impl Default for Settings {
             shutdown: Shutdown::default(),
             identity: Identity::default(),
             limits: Limits::default(),
+            alerts: Alerts::default(),
+            rejects: Rejects::default(),
             log: Log::default(),
             pipelines_dir: PathBuf::from("../pipelines"),
         }
@@ -285,6 +308,23 @@ impl Default for Identity {
 impl Default for Limits {
     fn default() -> Limits {
         Limits { max_record_bytes: 20 * MIB, max_consecutive_rejects: 1000, max_reject_ratio: 0.5 }
+    }
+}
+
+impl Default for Alerts {
+    fn default() -> Alerts {
+        Alerts {
+            enabled: true,
+            kafka_topic: "tsur.alerts".to_owned(),
+            webhook_url: None,
+            webhook_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Default for Rejects {
+    fn default() -> Rejects {
+        Rejects { enabled: true, kafka_topic: "tsur.rejects".to_owned() }
     }
 }
 

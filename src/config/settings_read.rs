@@ -20,6 +20,7 @@ const ENVIRONMENT: &str = "environment";
 const BROKERS: &str = "a comma-separated list of host:port";
 const URL: &str = "http://host:port or https://host:port, without user and password";
 const INSTANCE: &str = "1 to 249 latin letters, digits, '.', '_', '-'; another name for each process of the group";
+const TOPIC: &str = "1 to 249 latin letters, digits, '.', '_', '-'";
 const KEY: &str = "at least 32 bytes";
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -67,6 +68,8 @@ pub fn read(file: &str, text: &str, folder: &Path, env: Environment, errors: &Er
             shutdown: shutdown(&root.table("shutdown")),
             identity: identity(&root.table("identity"), folder, &env, errors),
             limits: limits(&tables.limits),
+            alerts: alerts(&root.table("alerts")),
+            rejects: rejects(&root.table("rejects")),
             log: log(&root.table("log")),
             pipelines_dir: root.text("pipelines_dir").map_or_else(|| Settings::default().pipelines_dir, PathBuf::from),
         };
@@ -282,6 +285,44 @@ fn limits(table: &Table) -> Limits {
             .integer("max_consecutive_rejects", 0..=1_000_000_000)
             .unwrap_or(default.max_consecutive_rejects),
         max_reject_ratio: table.number("max_reject_ratio", 0.01..=1.0).unwrap_or(default.max_reject_ratio),
+    }
+}
+
+fn alerts(table: &Table) -> Alerts {
+    let default = Alerts::default();
+    let kafka_topic = table.text("kafka_topic").inspect(|name| {
+        if !is_instance_name(name) {
+            table.refuse("kafka_topic", format!("{name:?} is not a name of a Kafka topic"), TOPIC);
+        }
+    });
+    let webhook_url = table.text("webhook_url").inspect(|url| {
+        if !is_url(url) {
+            table.refuse(
+                "webhook_url",
+                "is not an address",
+                "http://host:port/api/v2/alerts, without user and password",
+            );
+        }
+    });
+    Alerts {
+        enabled: table.boolean("enabled").unwrap_or(default.enabled),
+        kafka_topic: kafka_topic.unwrap_or(default.kafka_topic),
+        webhook_url,
+        webhook_timeout: table.duration("webhook_timeout", millis(100..=60_000)).unwrap_or(default.webhook_timeout),
+    }
+}
+
+fn rejects(table: &Table) -> Rejects {
+    let default = Rejects::default();
+    let kafka_topic = table.text("kafka_topic").inspect(|name| {
+        if !is_instance_name(name) {
+            let problem = format!("{name:?} is not a name of a Kafka topic");
+            table.refuse("kafka_topic", problem, "1 to 249 latin letters, digits, '.', '_', '-'");
+        }
+    });
+    Rejects {
+        enabled: table.boolean("enabled").unwrap_or(default.enabled),
+        kafka_topic: kafka_topic.unwrap_or(default.kafka_topic),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::model::facts::{Facts, Shape};
 use crate::model::holders::{ended, route, settle_holders};
 use crate::model::snapshot;
 use crate::model::time::Time;
-use crate::model::words::{EffectKind, EventKind, Outcome, Reaction, Status};
+use crate::model::words::{Clock, EffectKind, EventKind, Outcome, Reaction, Status};
 
 /// What the deadline rules say about a case.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -32,6 +32,15 @@ pub trait DeadlineRules {
 
     /// What a stay from `from` to `to` in the status of `case`, in which it is paused, adds to the final answer.
     fn pause(&self, case: &Case, from: Time, to: Time) -> Paused;
+
+    /// What started a clock that runs, for warnings before its due time; `None` when that is not known.
+    fn start(&self, case: &Case, clock: Clock) -> Option<Time> {
+        match clock {
+            Clock::FinalAnswer => case.round_since.or(case.registered_at),
+            Clock::FirstAnswer | Clock::Dispatch => case.registered_at,
+            Clock::Moderation | Clock::Coordination | Clock::Execution | Clock::Approval => case.status_since,
+        }
+    }
 }
 
 /// The judgement on one record.

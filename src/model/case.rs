@@ -292,6 +292,18 @@ impl Case {
         }
     }
 
+    /// The same clocks run, from the same start to the same due time; a pause, an extension or another policy is a change.
+    pub fn same_clocks(&self, other: &Case) -> bool {
+        let clocks = |case: &Case| {
+            let state =
+                (case.is_open(), case.first_stop().is_some(), case.final_stop().is_some(), case.is(Flag::Paused));
+            let starts = (case.registered_at, case.round_since, case.routed_at, case.interim_at(), case.status_since);
+            let dues = (case.due_first, case.due_final, case.due_stage, case.stage());
+            (state, starts, dues, case.extended_at, case.policy)
+        };
+        clocks(self) == clocks(other)
+    }
+
     /// Equal in everything a reader can see; the bookkeeping of duplicates and positions does not count as a change.
     pub fn same_facts(&self, other: &Case) -> bool {
         let mut aligned = *other;

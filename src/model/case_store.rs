@@ -119,7 +119,8 @@ impl CaseStore {
         leaving.len()
     }
 
-    fn places(&self) -> impl Iterator<Item = (u32, &Case)> {
+    /// Every case with its place, which stays the same until the case is dropped.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (u32, &Case)> {
         self.index.iter().map(|place| (*place, self.at(*place)))
     }
 

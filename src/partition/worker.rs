@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+use crate::alerts::desk::Desk;
 use crate::kafka::chunk::Chunk;
 use crate::kafka::poll::Command;
 use crate::model::apply::DeadlineRules;
@@ -28,6 +29,7 @@ use crate::partition::ports::{NewDues, OffsetLog, SchemaSource, Sink, StreamId};
 use crate::partition::recovery::{Consent, LogView};
 use crate::partition::rulebook::Rulebooks;
 use crate::partition::status::{PartitionStatus, Phase};
+use crate::rejects::Landings;
 
 /// How often an idle partition looks at the clock.
 const TICK: Duration = Duration::from_millis(200);
@@ -56,6 +58,10 @@ pub struct Assignment {
     pub retention: Retention,
     pub backoff: Backoff,
     pub clock: Clock,
+    /// `None`: this process raises no alerts.
+    pub alerts: Option<Desk>,
+    /// `None`: this process tells nobody of rejects.
+    pub rejects: Option<Landings>,
 }
 
 /// How a worker ended.
@@ -211,12 +217,24 @@ where
             Ok(from) => {
                 self.next = from;
                 self.begin = from;
+                if let Some(desk) = &mut self.a.alerts {
+                    self.fold.clock_changes = Some(Vec::new());
+                    desk.landed(from);
+                }
+                self.tell_rejects(from); // what an earlier owner did not get to
                 self.status.send_modify(|status| {
                     (status.phase, status.position, status.written) = (Phase::Running, from, from);
                 });
                 self.serve().await
             }
             Err(end) => end,
+        }
+    }
+
+    /// Rejects below the offset are in the journal.
+    pub(super) fn tell_rejects(&self, below: Offset) {
+        if let Some(rejects) = &self.a.rejects {
+            rejects.landed(&self.a.stream, self.a.stream_epoch, below);
         }
     }
 
@@ -266,6 +284,18 @@ where
             if let Err(end) = self.work_off().await {
                 return end;
             }
+            self.raise_alerts();
+        }
+    }
+
+    /// Alerts leave when nothing waits to be folded: the next record may be the answer.
+    fn raise_alerts(&mut self) {
+        let Some(desk) = &mut self.a.alerts else { return };
+        for key in self.fold.clock_changes.iter_mut().flat_map(|changes| changes.drain(..)) {
+            desk.touch(key);
+        }
+        if self.pending.is_empty() && !self.fold.is_full() {
+            desk.turn(&self.fold.cases, self.fold.rules(), self.a.clock.unix_millis());
         }
     }
 
@@ -285,8 +315,11 @@ where
                 self.oldest = Some(Instant::now());
             }
             if stopped_at > first {
-                let last = chunk.record(stopped_at - 1).0.offset.next();
-                self.next = self.next.max(last);
+                let last = chunk.record(stopped_at - 1).0;
+                self.next = self.next.max(last.offset.next());
+                if let Some(desk) = &mut self.a.alerts {
+                    desk.note_read(last.time, self.a.clock.unix_millis(), self.next);
+                }
             }
             self.watch_rejects()?;
             match progress {

@@ -1,5 +1,6 @@
 //! What the process tells of itself: metrics, logs, health over HTTP.
 
+pub mod alert_metrics;
 pub mod http;
 pub mod logs;
 pub mod metrics;

@@ -1,6 +1,7 @@
 //! Tests on a real Kafka and a real ClickHouse, in one binary. `make test` starts both; without TSUR_KAFKA and
 //! TSUR_CLICKHOUSE_URL every test says that it was skipped and passes.
 
+mod alerts;
 mod all_sources;
 mod backpressure;
 mod bad_input;
@@ -9,6 +10,7 @@ mod chaos;
 mod demo;
 mod exactly_once;
 mod explain;
+mod facts;
 mod formats;
 mod group;
 mod proxy;
@@ -16,6 +18,7 @@ mod publish;
 mod published_files;
 mod rebuild;
 mod recovery_table;
+mod rejects;
 mod rules;
 mod schema;
 mod shutdown;

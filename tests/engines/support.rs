@@ -63,6 +63,8 @@ impl Installation {
             database: format!("{}_{suffix}", self.database),
         };
         other.write_config();
+        // the topic of alerts belongs to the first
+        other.edit("config/tsur.toml", "[alerts]\n", "[alerts]\nenabled = false\n");
         let migrated = other.tsur(&["migrate"]);
         assert!(migrated.status.success(), "{}", text(&migrated));
         other
@@ -74,11 +76,11 @@ impl Installation {
         std::fs::create_dir_all(&config).expect("config folder");
         let settings = format!(
             "[kafka]\ngroup_id = \"{db}\"\nsession_timeout = \"6s\"\n[clickhouse]\ndatabase = \"{db}\"\n\
-             [http]\nlisten = \"127.0.0.1:0\"\n",
+             [http]\nlisten = \"127.0.0.1:0\"\n[alerts]\nkafka_topic = \"{db}.alerts\"\n[rejects]\nkafka_topic = \"{db}.rejects\"\n",
             db = self.database
         );
         std::fs::write(config.join("tsur.toml"), settings).expect("settings");
-        for sub in ["", "calendars", "policies", "reference"] {
+        for sub in ["", "alerts", "calendars", "policies", "reference", "reference/gazetteer"] {
             std::fs::create_dir_all(pipelines.join(sub)).expect("pipelines folder");
             for entry in std::fs::read_dir(project("pipelines").join(sub)).expect("shipped pipelines") {
                 let path = entry.expect("entry").path();

@@ -3,9 +3,9 @@
 //! Owner: each test has a Kafka, a ClickHouse and a network of its own, because they are killed, slowed down and cut. Invariants:
 //! the same seed gives the same plan; whatever a run ends with, its engines and processes end with it.
 //!
-//! `make chaos MINUTES=10 PROCESSES=4 SEED=1` runs the long form. Alerts join the recount when the pipeline has them: their
-//! place is beside the cases in `recount.rs`, with the ledger of the generator as the other side.
+//! `make chaos MINUTES=10 PROCESSES=4 SEED=1` runs the long form.
 
+mod alerts;
 mod engines;
 mod faults;
 mod generator;
@@ -18,7 +18,7 @@ mod schedule;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
 
@@ -44,6 +44,8 @@ struct Orders {
 
 /// Rows that are still missing so long after the last fault are lost.
 const DRAINS_WITHIN: Duration = Duration::from_secs(120);
+/// Alerts of what was due when everything had landed.
+const ALERTS_WITHIN: Duration = Duration::from_secs(12);
 const ENDS_WITHIN: Duration = Duration::from_secs(40);
 /// A loaded server and a network that is cut must not hold a request for longer than a few faults.
 const REQUEST_TIMEOUT: &str = "request_timeout = \"15s\"\n";
@@ -114,12 +116,12 @@ async fn run(orders: Orders) {
     }
     tokio::time::sleep_until((ground.started + orders.length).into()).await;
 
-    let own_ends = wind_up(&ground, &orders).await;
+    let (own_ends, cut) = wind_up(&ground, &orders).await;
     monitor.abort();
     supervisor.abort();
     let _ = (monitor.await, supervisor.await); // aborted; only their hold on the ground matters
     let Ok(ground) = Arc::try_unwrap(ground) else { panic!("a task of the run has not ended") };
-    judge(ground, outcomes, own_ends).await;
+    judge(ground, outcomes, own_ends, cut).await;
 }
 
 /// Engines, proxies, the installation, the generator and the watch on the journal.
@@ -147,6 +149,7 @@ async fn set_up(orders: &Orders) -> (Arc<Ground>, tokio::task::JoinHandle<()>) {
     let settings = std::fs::read_to_string(installation.config_folder().join("tsur.toml")).expect("settings");
     installation
         .write("config/tsur.toml", &settings.replace("[clickhouse]\n", &format!("[clickhouse]\n{REQUEST_TIMEOUT}")));
+    alerts::shorten_terms(&installation);
 
     let generator = Generator::start(
         generator::Orders {
@@ -181,8 +184,9 @@ async fn watch_journal(client: clickhouse::Client, positions: watch::Sender<Hash
     }
 }
 
-/// Everything is healed; waits until the journal has what was sent, and ends the processes in order.
-async fn wind_up(ground: &Arc<Ground>, orders: &Orders) -> Vec<String> {
+/// Everything is healed; waits until the journal has what was sent and the alerts had their time, and ends the processes in
+/// order. The second value is the time up to which every alert must be there.
+async fn wind_up(ground: &Arc<Ground>, orders: &Orders) -> (Vec<String>, u32) {
     for way in ground.processes.ways_to_kafka.iter().chain(&ground.processes.ways_to_clickhouse) {
         way.set(Mode::Pass);
     }
@@ -201,8 +205,9 @@ async fn wind_up(ground: &Arc<Ground>, orders: &Orders) -> Vec<String> {
         Ok(()) => println!("chaos: drained {:.1} s after the last record", since.elapsed().as_secs_f64()),
         Err(_) => println!("chaos: NOT DRAINED within {DRAINS_WITHIN:?}"),
     }
-    // windows are written up to a few seconds after the rows
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    let cut = SystemTime::UNIX_EPOCH.elapsed().expect("a clock").as_secs() as u32;
+    // windows are written up to a few seconds after the rows, and an outbox that failed pauses for up to eight
+    tokio::time::sleep(ALERTS_WITHIN).await;
     let own_ends = ground.processes.own_ends();
     (0..orders.processes).for_each(|member| ground.processes.ask_to_leave(member));
     for member in 0..orders.processes {
@@ -210,7 +215,7 @@ async fn wind_up(ground: &Arc<Ground>, orders: &Orders) -> Vec<String> {
             println!("chaos: process {member} did not end within {ENDS_WITHIN:?} of its SIGTERM");
         }
     }
-    own_ends
+    (own_ends, cut)
 }
 
 fn covers(journal: &HashMap<Place, i64>, sent: &HashMap<Place, i64>) -> bool {
@@ -218,19 +223,21 @@ fn covers(journal: &HashMap<Place, i64>, sent: &HashMap<Place, i64>) -> bool {
 }
 
 /// The audit, the undisturbed run, the recount and the report; panics when anything is wrong.
-async fn judge(ground: Ground, outcomes: Vec<Outcome>, own_ends: Vec<String>) {
+async fn judge(ground: Ground, outcomes: Vec<Outcome>, own_ends: Vec<String>, cut: u32) {
     let Ground { processes, engines, generator, .. } = ground;
     let (ledger, sent) = generator.finish().expect("every record is acknowledged");
     let disturbed = processes.installation();
     let mut recount = Recount::default();
     recount.count_records(disturbed, &sent).await;
     recount.compare_with_ledger(disturbed, &ledger).await;
+    alerts::compare(&mut recount, disturbed, &ledger, cut).await;
     let audit = tokio::task::block_in_place(|| disturbed.tsur(&["audit"]));
     if !audit.status.success() {
         recount.problems.push(format!("tsur audit: {}", text(&audit)));
     }
     let straight = tokio::task::block_in_place(|| {
         let straight = disturbed.beside("straight");
+        alerts::shorten_terms(&straight);
         straight.run_until_idle();
         straight
     });

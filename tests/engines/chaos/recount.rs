@@ -15,6 +15,8 @@ pub struct Recount {
     pub lost: u64,
     pub doubled: u64,
     pub wrong_cases: HashSet<String>,
+    /// Alerts that had to be there.
+    pub alerts: u64,
     pub problems: Vec<String>,
 }
 
@@ -22,13 +24,13 @@ const EXAMPLES: usize = 20;
 const MOSCOW: i64 = 3 * 3600;
 
 impl Recount {
-    fn note(&mut self, problem: String) {
+    pub fn note(&mut self, problem: String) {
         if self.problems.len() < EXAMPLES {
             self.problems.push(problem);
         }
     }
 
-    fn wrong(&mut self, case_id: &str, problem: String) {
+    pub fn wrong(&mut self, case_id: &str, problem: String) {
         if self.wrong_cases.insert(case_id.to_owned()) {
             self.note(problem);
         }

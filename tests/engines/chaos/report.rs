@@ -63,10 +63,11 @@ impl Report {
 
     pub fn last_line(&self) -> String {
         format!(
-            "chaos: records={} faults={} kinds={} lost={} doubled={} wrong_cases={}",
+            "chaos: records={} faults={} kinds={} alerts={} lost={} doubled={} wrong_cases={}",
             self.records,
             self.outcomes.len(),
             self.by_kind().len(),
+            self.recount.alerts,
             self.recount.lost,
             self.recount.doubled,
             self.recount.wrong_cases.len()

@@ -1,0 +1,418 @@
+//! The way out: an alert becomes a row, then a record of Kafka, then a row that says so; the webhook's task gets it next.
+//! Owner: the process, one task. Invariants: nobody is told of an alert that is not a row; a round begins at most every
+//! `EVERY` and takes a bounded number of orders; what fails is tried again with growing pauses, while the bounded queue
+//! before it fills and the timers wait. Kafka gets each state at least once, under the same key.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use rdkafka::config::ClientConfig;
+use thiserror::Error;
+use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::alerts::calendars::{CALENDAR, CalendarEnd};
+use crate::alerts::desk::{Message, id_text};
+use crate::alerts::levels::{CLOCKS, Ladder};
+use crate::alerts::notice::*;
+use crate::alerts::store::{PAGE, Store, StoreError};
+use crate::alerts::teller::ToWebhook;
+use crate::config::reference::Reference;
+use crate::enrich::names::NameLists;
+use crate::kafka::producer::{Outgoing, ProduceError, Producer, ProducerOptions};
+use crate::model::time::Time;
+use crate::partition::flight::Backoff;
+use crate::partition::ports::StreamId;
+use crate::telemetry::alert_metrics as metrics;
+
+/// Messages of workers that wait; each holds up to 2,000 orders of about a hundred bytes.
+pub const QUEUE: usize = 64;
+/// No further message is taken into a round that has so many orders.
+const ROUND: usize = 5_000;
+/// Short enough for an alert to be out within a second of its moment, long enough to write few parts.
+const EVERY: Duration = Duration::from_millis(250);
+/// What Kafka has is noted with the next round's rows, or after so long.
+const NOTES_WAIT: Duration = Duration::from_millis(750);
+/// Kafka is away when it confirms nothing for so long.
+const KAFKA_PATIENCE: Duration = Duration::from_secs(10);
+/// A case whose row is not in `cases` yet is asked for so often.
+const CASE_TRIES: u32 = 3;
+
+#[derive(Debug, Error)]
+enum SendError {
+    /// Tried again with a new producer: the key makes a repeated record the same alert.
+    #[error("kafka: {0}")]
+    Kafka(#[from] ProduceError),
+    #[error("the sending thread ended: {0}")]
+    Join(#[from] tokio::task::JoinError),
+}
+
+/// The queue to the webhook's task and the sign that something did not fit into it.
+#[derive(Clone)]
+pub struct Webhooks {
+    pub queue: Sender<ToWebhook>,
+    pub missed: Arc<AtomicBool>,
+}
+
+/// What the outbox is given.
+pub struct Outbox {
+    pub store: Store,
+    pub kafka: ClientConfig,
+    pub topic: String,
+    pub ladder: Arc<Ladder>,
+    pub names: Arc<NameLists>,
+    pub reference: Reference,
+    pub webhooks: Option<Webhooks>,
+    pub backoff: Backoff,
+}
+
+/// Orders of one turn of the outbox.
+#[derive(Default)]
+struct Round {
+    streams: HashSet<StreamId>,
+    raises: Vec<(StreamId, Raise)>,
+    calendars: Vec<(StreamId, CalendarEnd)>,
+    /// Alert → row of the case that ended it.
+    resolves: HashMap<AlertId, u64>,
+}
+
+impl Round {
+    fn len(&self) -> usize {
+        self.raises.len() + self.calendars.len() + self.resolves.len()
+    }
+
+    fn add(&mut self, stream: StreamId, orders: Vec<Order>) {
+        for order in orders {
+            match order {
+                Order::Raise(raise) => {
+                    self.resolves.remove(&raise.id); // it fires anew
+                    self.raises.push((stream.clone(), raise));
+                }
+                Order::Calendar(end) => self.calendars.push((stream.clone(), end)),
+                Order::Resolve(resolve) => {
+                    self.resolves.insert(resolve.id, resolve.version);
+                }
+            }
+        }
+        self.streams.insert(stream);
+    }
+}
+
+/// What lives as long as the task.
+#[derive(Default)]
+struct State {
+    producer: Option<Arc<Producer>>,
+    /// Rows that Kafka has and whose note is not written yet.
+    notes: Vec<AlertRow>,
+}
+
+impl Outbox {
+    /// Ends when the last worker is gone and everything it told is out.
+    pub async fn run(self, mut inbox: Receiver<Message>) {
+        let mut state = State::default();
+        loop {
+            let message = match tokio::time::timeout(NOTES_WAIT, inbox.recv()).await {
+                Ok(Some(message)) => message,
+                Ok(None) => break,
+                Err(_) => {
+                    self.write(&mut state.notes, Vec::new()).await;
+                    continue;
+                }
+            };
+            let started = Instant::now();
+            let mut round = Round::default();
+            self.take(message, &mut round, &mut state).await;
+            while round.len() < ROUND
+                && let Ok(message) = inbox.try_recv()
+            {
+                self.take(message, &mut round, &mut state).await;
+            }
+            self.deliver(round, &mut state).await;
+            tokio::time::sleep_until(started + EVERY).await;
+        }
+        self.write(&mut state.notes, Vec::new()).await;
+    }
+
+    async fn take(&self, message: Message, round: &mut Round, state: &mut State) {
+        match message {
+            Message::Orders(stream, orders) => round.add(stream, orders),
+            Message::Ask(stream, answer) => {
+                let known = self.patiently(|| self.store.firing(&stream)).await;
+                let _ = answer.send(known); // the worker may be gone already
+                self.catch_up(&stream, state).await;
+            }
+        }
+    }
+
+    /// Sends what an earlier owner wrote and did not send.
+    async fn catch_up(&self, stream: &StreamId, state: &mut State) {
+        self.write(&mut state.notes, Vec::new()).await;
+        let mut after = String::new();
+        loop {
+            let rows = self.patiently(|| self.store.unsent(stream, &after)).await;
+            let Some(last) = rows.last() else { break };
+            after.clone_from(&last.alert_id);
+            let is_last = rows.len() < PAGE;
+            self.send(rows, state).await;
+            if is_last {
+                break;
+            }
+        }
+        self.tell_webhook(ToWebhook::Look(stream.clone()));
+    }
+
+    /// Asks until it works; the pauses grow.
+    async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(&self, call: impl Fn() -> F) -> T {
+        let mut attempt = 0;
+        loop {
+            match call().await {
+                Ok(done) => return done,
+                Err(problem) => {
+                    metrics::failed("table");
+                    warn!(%problem, attempt, "alerts wait and will be tried again");
+                    tokio::time::sleep(self.backoff.pause(attempt)).await;
+                    attempt += 1;
+                }
+            }
+        }
+    }
+
+    /// Writes rows, and with them the notes that wait.
+    async fn write(&self, notes: &mut Vec<AlertRow>, rows: Vec<AlertRow>) -> Vec<AlertRow> {
+        let count = notes.len();
+        notes.extend(rows);
+        self.patiently(|| self.store.write(notes)).await;
+        let rows = notes.split_off(count);
+        notes.clear();
+        rows
+    }
+
+    async fn deliver(&self, round: Round, state: &mut State) {
+        let streams: Vec<StreamId> = round.streams.into_iter().collect();
+        let mut rows = self.raised(&streams, &round.raises).await;
+        rows.extend(round.calendars.iter().map(|(stream, end)| self.calendar_row(stream, end)));
+        let raised = self.write(&mut state.notes, rows).await;
+        for row in &raised {
+            metrics::fired(&row.level);
+        }
+        self.send(raised, state).await;
+
+        let ids: Vec<String> = round.resolves.keys().map(|id| id_text(*id)).collect();
+        if ids.is_empty() {
+            return;
+        }
+        // the rows of before, with what is known of their sending
+        self.write(&mut state.notes, Vec::new()).await;
+        let firing = self.patiently(|| self.store.rows_of(&streams, &ids)).await;
+        let now = now_millis();
+        let versions: HashMap<String, u64> =
+            round.resolves.into_iter().map(|(id, version)| (id_text(id), version)).collect();
+        let over = firing
+            .iter()
+            .filter(|row| row.is_firing())
+            .filter_map(|row| Some(row.resolved(*versions.get(&row.alert_id)?, now)))
+            .collect();
+        let over = self.write(&mut state.notes, over).await;
+        metrics::resolved(over.len());
+        self.send(over, state).await;
+    }
+
+    async fn raised(&self, streams: &[StreamId], raises: &[(StreamId, Raise)]) -> Vec<AlertRow> {
+        if raises.is_empty() {
+            return Vec::new();
+        }
+        let keys: Vec<u64> = raises.iter().map(|(_, raise)| raise.case_key.0).collect();
+        let mut ids = self.patiently(|| self.store.case_ids(streams, &keys)).await;
+        for attempt in 0..CASE_TRIES {
+            let missing: Vec<u64> = keys.iter().copied().filter(|key| !ids.contains_key(key)).collect();
+            if missing.is_empty() {
+                break;
+            }
+            tokio::time::sleep(self.backoff.pause(attempt)).await; // a replica may be behind
+            ids.extend(self.patiently(|| self.store.case_ids(streams, &missing)).await);
+        }
+        raises
+            .iter()
+            .map(|(stream, raise)| match ids.get(&raise.case_key.0) {
+                Some(case_id) => self.row(stream, raise, case_id),
+                None => {
+                    let key = raise.case_key.0;
+                    warn!(partition = %stream, case_key = key, "the case is not in `cases`; its alert has the key for a number");
+                    self.row(stream, raise, &key.to_string())
+                }
+            })
+            .collect()
+    }
+
+    fn row(&self, stream: &StreamId, raise: &Raise, case_id: &str) -> AlertRow {
+        let block = self.names.blocks.name(u16::from(raise.block.0));
+        let body = self.names.bodies.name(raise.body.0);
+        let block_name =
+            self.reference.blocks.iter().find(|known| known.code == *block).map_or("", |known| &known.name);
+        let body_name =
+            self.reference.bodies.iter().find(|known| known.code == *body).map_or(&*body, |known| &known.short);
+        let level = &self.ladder.levels[usize::from(raise.level)];
+        let time = |seconds: i64| Time::from_unix_seconds(seconds).unwrap_or(Time::EARLIEST);
+        let due = time(i64::from(raise.due));
+        AlertRow {
+            version: raise.version << VERSION_BITS,
+            case_key: raise.case_key.0,
+            case_id: case_id.to_owned(),
+            clock: CLOCKS[usize::from(raise.clock)].name().to_owned(),
+            level: level.name.clone(),
+            due: raise.due,
+            level_at: raise.level_at,
+            raised_at: raise.raised_millis,
+            addressee: self.ladder.addressee(level.role, &block, block_name, body_name),
+            body: body.to_string(),
+            block: block.to_string(),
+            territory: self.names.territories.name(raise.territory.0).to_string(),
+            text: text(case_id, raise.clock, due, time(raise.raised_millis / 1000), body_name),
+            ..blank(stream, id_text(raise.id))
+        }
+    }
+
+    fn calendar_row(&self, stream: &StreamId, end: &CalendarEnd) -> AlertRow {
+        let now = now_millis();
+        AlertRow {
+            version: (now as u64) << VERSION_BITS,
+            case_id: end.name.clone(),
+            clock: CALENDAR.to_owned(),
+            level: CALENDAR.to_owned(),
+            due: end.ends_at.seconds(),
+            level_at: end.told_at.seconds(),
+            raised_at: now,
+            addressee: self.ladder.curator.clone(),
+            text: end.text(),
+            source: String::new(),
+            ..blank(stream, id_text(end.id()))
+        }
+    }
+
+    /// Sends rows until Kafka has them all; their notes go with the next write.
+    async fn send(&self, rows: Vec<AlertRow>, state: &mut State) {
+        if rows.is_empty() {
+            return;
+        }
+        let records: Arc<Vec<(String, Vec<u8>)>> =
+            Arc::new(rows.iter().map(|row| (row.alert_id.clone(), row.to_json().to_string().into_bytes())).collect());
+        let mut attempt = 0;
+        while let Err(problem) = self.produce(records.clone(), &mut state.producer).await {
+            state.producer = None; // its failure would be the answer to every later record
+            metrics::failed("kafka");
+            warn!(%problem, attempt, topic = self.topic, "alerts are rows already and will be sent again");
+            tokio::time::sleep(self.backoff.pause(attempt)).await;
+            attempt += 1;
+        }
+        let now = now_millis();
+        let sent: Vec<AlertRow> = rows
+            .into_iter()
+            .map(|row| AlertRow { version: row.version | KAFKA_BIT, kafka_sent_at: now, ..row })
+            .collect();
+        metrics::delivered("kafka", sent.len());
+        for row in sent.iter().filter(|row| row.is_firing()) {
+            metrics::delay((now - i64::from(row.level_at) * 1000).max(0) as f64 / 1000.0);
+        }
+        info!(alerts = sent.len(), "alerts sent");
+        state.notes.extend(sent.iter().cloned());
+        self.tell_webhook(ToWebhook::Rows(sent));
+    }
+
+    fn tell_webhook(&self, message: ToWebhook) {
+        if let Some(webhooks) = &self.webhooks
+            && webhooks.queue.try_send(message).is_err()
+        {
+            webhooks.missed.store(true, Ordering::Relaxed); // it finds them in the table
+        }
+    }
+
+    async fn produce(
+        &self,
+        records: Arc<Vec<(String, Vec<u8>)>>,
+        producer: &mut Option<Arc<Producer>>,
+    ) -> Result<(), SendError> {
+        let ready = match producer {
+            Some(ready) => ready.clone(),
+            None => {
+                let options = ProducerOptions { linger: Duration::from_millis(5), ..ProducerOptions::default() };
+                producer.insert(Arc::new(Producer::new(&self.kafka, options)?)).clone()
+            }
+        };
+        let topic = self.topic.clone();
+        let sending = tokio::task::spawn_blocking(move || {
+            for (key, payload) in records.iter() {
+                ready.send(&Outgoing { topic: &topic, key: key.as_bytes(), payload, timestamp: None })?;
+            }
+            ready.flush(KAFKA_PATIENCE)
+        });
+        Ok(sending.await??)
+    }
+}
+
+/// A firing row of a partition with nothing in it.
+fn blank(stream: &StreamId, alert_id: String) -> AlertRow {
+    AlertRow {
+        kafka_topic: stream.topic.to_string(),
+        kafka_partition: stream.partition.0 as u16,
+        alert_id,
+        version: 0,
+        state: FIRING.to_owned(),
+        source: stream.source.to_string(),
+        case_key: 0,
+        case_id: String::new(),
+        clock: String::new(),
+        level: String::new(),
+        due: 0,
+        level_at: 0,
+        raised_at: 0,
+        resolved_at: 0,
+        addressee: String::new(),
+        body: String::new(),
+        block: String::new(),
+        territory: String::new(),
+        text: String::new(),
+        kafka_sent_at: 0,
+        webhook_sent_at: 0,
+        held: String::new(),
+        digest_id: String::new(),
+    }
+}
+
+pub(super) fn now_millis() -> i64 {
+    SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_millis() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::case::{BlockId, BodyId, TerritoryId};
+    use crate::model::ids::CaseKey;
+
+    fn raise(id: u128) -> Order {
+        Order::Raise(Raise {
+            id: AlertId(id),
+            case_key: CaseKey(1),
+            version: 1,
+            clock: 0,
+            level: 0,
+            due: 1,
+            level_at: 1,
+            raised_millis: 1,
+            block: BlockId(0),
+            body: BodyId(0),
+            territory: TerritoryId(0),
+        })
+    }
+
+    #[test]
+    fn an_alert_that_ends_and_fires_anew_in_one_round_fires() {
+        let end = |id| Order::Resolve(Resolve { id: AlertId(id), version: 1 });
+        let mut round = Round::default();
+        round.add(StreamId::new("pos", "in", 0), vec![end(1), raise(1), raise(2), end(2)]);
+        assert_eq!(round.raises.len(), 2);
+        assert_eq!(round.resolves.keys().copied().collect::<Vec<_>>(), vec![AlertId(2)]);
+    }
+}
