@@ -246,6 +246,8 @@ fn kernel(criterion: &mut Criterion, source: &'static str) {
                 place: &row.texts.place,
                 latitude: row.texts.latitude,
                 longitude: row.texts.longitude,
+                subject: tsur::model::words::Subject::Case,
+                extra: b"",
             };
             let fate = Fate { outcome: row.fate.0, reason: row.fate.1, field: "", excerpt: b"" };
             block.push(position, fate, &told, Some(&row.case));

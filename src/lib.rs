@@ -18,8 +18,10 @@ pub mod model;
 pub mod partition;
 pub mod publish;
 pub mod rebuild;
+pub mod rejects;
 pub mod schema_registry;
 pub mod sink;
 pub mod telemetry;
 #[cfg(test)]
 mod testkit;
+pub mod text;

@@ -80,12 +80,12 @@ impl Setup {
         let _ = fs::remove_dir_all(&folder); // may not be there
         let pipelines = folder.join("pipelines");
         fs::create_dir_all(&pipelines)?;
-        for kind in ["calendars", "policies", "reference"] {
+        for kind in ["alerts", "calendars", "policies", "reference", "reference/gazetteer"] {
             fs::create_dir_all(pipelines.join(kind))?;
             for entry in fs::read_dir(root.join("pipelines").join(kind))? {
                 let entry = entry?;
                 // its terms are of sources whose pipelines are not here, and are refused without them
-                if entry.file_name() != "ryazan_channels.toml" {
+                if entry.path().is_file() && entry.file_name() != "ryazan_channels.toml" {
                     fs::copy(entry.path(), pipelines.join(kind).join(entry.file_name()))?;
                 }
             }

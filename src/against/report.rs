@@ -6,12 +6,12 @@ use std::fmt;
 use chrono::{DateTime, FixedOffset};
 use serde::Serialize;
 
-use crate::enrich::mask::MaskCounts;
+use crate::enrich::mask::{MaskCounts, MaskKind};
 use crate::enrich::names::NameLists;
 use crate::model::case::Case;
 use crate::model::time::{MOSCOW_OFFSET_SECONDS, Time};
 use crate::model::windows::WindowUnit;
-use crate::model::words::{EventKind, Outcome, Status};
+use crate::model::words::{EventKind, Outcome, Status, Subject};
 use crate::partition::seen::Seen;
 
 /// The fate of one item of one record.
@@ -59,26 +59,24 @@ pub struct State {
     pub due_final: Option<String>,
 }
 
-/// How many identifiers of each kind were replaced in its texts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
-pub struct Masked {
-    pub phone: u8,
-    pub email: u8,
-    pub snils: u8,
-    pub card: u8,
-    pub profile: u8,
-}
+/// How many identifiers of each kind were replaced in its texts; kinds that were not found are left out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Masked(pub MaskCounts);
 
 impl Masked {
     fn is_nothing(&self) -> bool {
-        *self == Masked::default()
+        self.0.total() == 0
+    }
+
+    fn found(&self) -> impl Iterator<Item = (&'static str, u8)> {
+        let counts = self.0;
+        MaskKind::ALL.into_iter().map(move |kind| (kind.word(), counts.of(kind))).filter(|(_, count)| *count > 0)
     }
 }
 
-impl From<MaskCounts> for Masked {
-    fn from(counts: MaskCounts) -> Masked {
-        let MaskCounts { phone, email, snils, card, profile } = counts;
-        Masked { phone, email, snils, card, profile }
+impl Serialize for Masked {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.found())
     }
 }
 
@@ -94,9 +92,9 @@ impl Line {
             field: seen.field.clone(),
             value: seen.excerpt.clone(),
             case: seen.case_id.clone(),
-            event: seen.event.map(EventKind::name),
+            event: seen.event.map(EventKind::name).or((seen.subject != Subject::Case).then(|| seen.subject.name())),
             state: seen.case.as_ref().map(|case| State::of(case, names)),
-            masked: seen.masked.into(),
+            masked: Masked(seen.masked),
             late_for: late.iter().filter(|_| is_applied).map(|unit| unit_name(*unit)).collect(),
         }
     }
@@ -195,10 +193,7 @@ impl fmt::Display for Line {
             }
         }
         if !self.masked.is_nothing() {
-            let Masked { phone, email, snils, card, profile } = self.masked;
-            let counts = [("phone", phone), ("email", email), ("snils", snils), ("card", card), ("profile", profile)];
-            let found: Vec<String> =
-                counts.iter().filter(|(_, count)| *count > 0).map(|(kind, count)| format!("{kind} {count}")).collect();
+            let found: Vec<String> = self.masked.found().map(|(kind, count)| format!("{kind} {count}")).collect();
             write!(f, "\n    masked: {}", found.join(", "))?;
         }
         if !self.late_for.is_empty() {

@@ -55,7 +55,7 @@ fn each_line_of_a_file_is_told_what_would_become_of_it() {
     assert_eq!(state.territory, "ryazan");
     assert_eq!(state.registered_at.as_deref(), Some("2026-01-12T10:00:00+03:00"));
     assert!(!state.policy.is_empty() && state.due_first.is_some(), "{state:?}");
-    assert_eq!(first.masked, report::Masked { phone: 1, email: 1, ..Default::default() });
+    assert_eq!(serde_json::to_value(first.masked).expect("JSON"), serde_json::json!({"phone": 1, "email": 1}));
 
     assert_eq!(lines[3].late_for, ["minute"], "three days behind the newest record of the file");
     assert_eq!(lines[3].state.as_ref().expect("a case").status, "answered");

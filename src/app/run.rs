@@ -26,6 +26,7 @@ use crate::kafka::admin::AdminError;
 use crate::kafka::chunk::Chunk;
 use crate::kafka::client::{base_config, consumer};
 use crate::kafka::committer::Committer;
+use crate::kafka::courier::Courier;
 use crate::kafka::ends;
 use crate::kafka::poll::{Command, PollError, PollEvent, PollStats, Poller};
 use crate::model::ids::{AssignmentEpoch, StreamEpoch};
@@ -38,6 +39,8 @@ use crate::partition::recovery::{Consent, LogView};
 use crate::partition::rulebook::Rulebook;
 use crate::partition::status::PartitionStatus;
 use crate::partition::worker::{Assignment, Timing, Worker, WorkerEnd};
+use crate::rejects::Landings;
+use crate::rejects::outbox::Outbox;
 use crate::schema_registry::SchemaRegistry;
 use crate::sink::clickhouse::ClickHouse;
 use crate::telemetry::metrics;
@@ -48,6 +51,8 @@ pub(super) const LONGEST_BACKOFF: Duration = Duration::from_secs(8);
 /// Leaving the group takes this long at most, and with a second signal no longer than the other.
 const CLOSING: Duration = Duration::from_secs(5);
 const AT_ONCE: Duration = Duration::from_millis(500);
+/// Telling the last rejects takes this long at most; what is left is told after the next start.
+const TELLING: Duration = Duration::from_secs(3);
 /// The part of the shutdown budget that is kept for leaving the group.
 const CLOSING_SHARE: u32 = 10;
 
@@ -96,6 +101,7 @@ struct Member {
     commands: Sender<Command>,
     slots: Arc<Semaphore>,
     schemas: Option<Arc<dyn SchemaSource>>,
+    rejects: Option<Landings>,
     registry: Arc<Registry>,
     /// `None` when they are off.
     alerts: Option<Alerts>,
@@ -150,6 +156,7 @@ pub async fn run(
         .collect();
     let schemas = SchemaRegistry::connect(&config.settings.schema_registry);
     let slots = Arc::new(Semaphore::new(config.settings.batch.insert_slots));
+    let (rejects, telling) = start_rejects(&config, &sink);
     let mut member = Member {
         config,
         shared,
@@ -160,6 +167,7 @@ pub async fn run(
         commands,
         slots,
         schemas: schemas.map(|schemas| Arc::new(schemas) as Arc<dyn SchemaSource>),
+        rejects,
         registry,
         alerts,
         running: HashMap::new(),
@@ -173,6 +181,9 @@ pub async fn run(
         let at_once = *signal.borrow() >= 2;
         alerts.end(at_once).await;
     }
+    member.rejects = None; // the last handle but those of the workers, which are gone
+    let at_once = *signal.borrow() >= 2;
+    end_rejects(telling, at_once).await;
     // the last handles of the consumer go here; closing it leaves the group, which must not outlast the budget
     drop(member.committer);
     let closing = tokio::task::spawn_blocking(move || poll_thread.join());
@@ -189,6 +200,34 @@ pub async fn run(
         }),
         None => Ok(()),
     }
+}
+
+/// The task that tells upstreams of their rejected records.
+fn start_rejects(config: &Config, sink: &ClickHouse) -> (Option<Landings>, JoinSet<()>) {
+    let mut tasks = JoinSet::new();
+    let settings = &config.settings.rejects;
+    if !settings.enabled {
+        return (None, tasks);
+    }
+    let (landings, reaches) = Landings::new();
+    let outbox = Outbox {
+        client: sink.client().clone(),
+        courier: Courier::new(base_config(&config.settings.kafka)),
+        topic: settings.kafka_topic.clone(),
+        backoff: Backoff { first: config.settings.clickhouse.first_backoff, longest: LONGEST_BACKOFF, salt: 0 },
+    };
+    tasks.spawn(outbox.run(reaches));
+    (Some(landings), tasks)
+}
+
+/// Lets the last rejects out, but not for long: the journal has them, and the next start tells what is left.
+async fn end_rejects(mut telling: JoinSet<()>, at_once: bool) {
+    let patience = if at_once { Duration::ZERO } else { TELLING };
+    let told = tokio::time::timeout(patience, async { while telling.join_next().await.is_some() {} }).await;
+    if told.is_err() {
+        warn!("rejects that were not told yet are told after the next start");
+    }
+    telling.shutdown().await;
 }
 
 fn source_entry(pipeline: &Pipeline) -> (String, (Arc<str>, Arc<str>)) {
@@ -292,6 +331,7 @@ impl Member {
             backoff: Backoff { first: settings.clickhouse.first_backoff, longest: LONGEST_BACKOFF, salt: epoch.0 },
             clock: Clock::system(),
             alerts: self.alerts.as_ref().map(|alerts| alerts.desk(&stream)),
+            rejects: self.rejects.clone(),
         };
         let (stop, stop_inbox) = watch::channel(Stop::No);
         let (status, status_copy) = watch::channel(PartitionStatus::default());

@@ -15,7 +15,7 @@ use crate::model::case::{Case, Flag, RowVersion};
 use crate::model::effects::Effect;
 use crate::model::ids::{CaseKey, Offset};
 use crate::model::time::{MOSCOW_OFFSET_SECONDS, Time};
-use crate::model::words::{Decision, Law, MessageKind, Outcome, Priority, Status};
+use crate::model::words::{Decision, Law, MessageKind, Outcome, Priority, Status, Subject};
 
 const KEY: &str = "8f1c9d3e5a7b2c4d6e8f0a1b3c5d7e9f8f1c9d3e5a7b2c4d6e8f0a1b3c5d7e90";
 
@@ -27,7 +27,7 @@ fn project(path: &str) -> PathBuf {
 pub(super) fn installation(without: &[&str], added: &[(&str, String)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("tsur.toml"), "pipelines_dir = \"pipelines\"\n").expect("settings");
-    for sub in ["", "calendars", "policies", "reference"] {
+    for sub in ["", "alerts", "calendars", "policies", "reference", "reference/gazetteer"] {
         let to = folder.path().join("pipelines").join(sub);
         std::fs::create_dir_all(&to).expect("a folder");
         for entry in std::fs::read_dir(project("pipelines").join(sub)).expect("shipped") {
@@ -95,6 +95,10 @@ impl Bench {
                 told.reason = rejection.reason;
                 told.wrong = (rejection.column, rejection.detail);
             }
+            Ok(facts) if facts.subject != Subject::Case => {
+                (told.outcome, told.event) = (Outcome::Applied, facts.subject.name());
+                told.case = Some(facts.as_columns());
+            }
             Ok(facts) => {
                 let known = self.cases.get(&facts.key);
                 let (case, verdict) = apply(known, &facts, version, &self.rules, &mut told.effects);
@@ -134,7 +138,8 @@ fn render(number: usize, told: &Told, bench: &Bench, out: &mut String) {
             facts.push(format!("{name} {value}"));
         }
     };
-    fact("status", case.status.name().to_owned());
+    let is_case = !Subject::ALL.iter().any(|subject| subject.name() == told.event);
+    fact("status", if is_case { case.status.name().to_owned() } else { String::new() });
     for (name, at) in [
         ("registered", case.registered_at),
         ("planned", case.planned_at),
@@ -162,7 +167,7 @@ fn render(number: usize, told: &Told, bench: &Bench, out: &mut String) {
     fact("author", if case.author_key != 0 { "a keyed hash".to_owned() } else { String::new() });
     fact("policy", names.policies.name(case.policy).to_string());
     let _ = writeln!(out, "   {}", facts.join(" · "));
-    let texts = [("text", &told.texts.text), ("place", &told.texts.place)];
+    let texts = [("text", &told.texts.text), ("place", &told.texts.place), ("extra", &told.texts.extra)];
     for (name, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
         let _ = writeln!(out, "   {name}: {}", String::from_utf8_lossy(text));
     }
@@ -246,6 +251,20 @@ fn golden_requests_of_the_portal_live_from_moderation_to_rework() {
 }
 
 #[test]
+fn golden_votes_have_a_person_an_option_and_no_name() {
+    shipped("votes");
+    let text = std::fs::read_to_string(project("tests/fixtures/sources/votes.txt")).expect("the golden text");
+    for taken in ["910", "Образцов", "esia-100000"] {
+        assert!(!text.contains(taken), "{taken} of a vote must not get through");
+    }
+}
+
+#[test]
+fn golden_pages_keep_what_is_unknown_apart_from_zero() {
+    shipped("pages");
+}
+
+#[test]
 fn golden_events_of_pos_pass_its_four_stages_and_a_repeated_consideration() {
     example("pos_events", &["pos.toml"]);
 }
@@ -268,7 +287,7 @@ fn the_export_and_the_feed_of_pos_cannot_be_read_together() {
 fn examples_are_not_loaded_from_the_shipped_folder() {
     let config = load(&project("config"));
     let names: Vec<&str> = config.pipelines.iter().map(|pipeline| pipeline.name.as_str()).collect();
-    assert_eq!(names, ["incident", "portal", "pos", "s112", "sed"]);
+    assert_eq!(names, ["incident", "pages", "portal", "pos", "s112", "sed", "votes"]);
 }
 
 #[test]

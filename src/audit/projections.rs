@@ -56,7 +56,7 @@ pub(super) async fn cases(client: &Client) -> Result<Comparison, AuditError> {
     let journal = format!(
         "SELECT 0 AS side, kafka_topic, kafka_partition, case_key,
             argMax(case_id, (kafka_offset, item)), argMax(cityHash64({}), (kafka_offset, item))
-        FROM events WHERE outcome = 'applied' GROUP BY kafka_topic, kafka_partition, case_key",
+        FROM events WHERE outcome = 'applied' AND subject = 'case' GROUP BY kafka_topic, kafka_partition, case_key",
         journal.join(", ")
     );
     let label = "concat(any(case_id), ' (', kafka_topic, '/', toString(kafka_partition), ')')";

@@ -11,6 +11,8 @@ use crate::commands::{load, now};
 use crate::config::Config;
 use crate::config::pipeline::TimeFormat;
 use crate::config::reader::did_you_mean;
+use crate::enrich::locate::notes::gazetteer_notes;
+use crate::enrich::routing::Routing;
 use crate::mapping::times::read_time;
 use crate::model::time::Time;
 
@@ -62,6 +64,9 @@ pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
         }
         Err(problem) => return Err(problem.into()),
     }
+    let routing = Routing::new(&config.reference);
+    routing.findings().iter().for_each(|finding| println!("note: {}", routing.say(finding)));
+    gazetteer_notes(&config.reference).iter().for_each(|note| println!("note: {note}"));
     for pipeline in &config.pipelines {
         println!(
             "pipeline {}: {} fields from {} ({} partitions)",

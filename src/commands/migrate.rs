@@ -21,6 +21,8 @@ pub struct Args {
 
 /// Alerts are few; their key keeps the states of one in order.
 const ALERT_PARTITIONS: u32 = 1;
+/// Rejects are few, and each upstream reads all of them to find its own.
+const REJECT_PARTITIONS: u32 = 1;
 
 pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
     let config = load(folder)?;
@@ -38,6 +40,10 @@ pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
             let alerts = &config.settings.alerts;
             if alerts.enabled {
                 topics.push((alerts.kafka_topic.as_str(), ALERT_PARTITIONS));
+            }
+            let rejects = &config.settings.rejects;
+            if rejects.enabled {
+                topics.push((rejects.kafka_topic.as_str(), REJECT_PARTITIONS));
             }
             let longest = config.settings.limits.max_record_bytes;
             create_topics(&base_config(&config.settings.kafka), &topics, args.replication, longest).await?;

@@ -6,6 +6,8 @@ mod check;
 mod demo;
 mod explain;
 mod generate;
+mod locate;
+mod mask;
 mod migrate;
 mod pace;
 mod progress;
@@ -53,10 +55,14 @@ enum Command {
     Demo(demo::Args),
     /// Check every configuration file and report all mistakes at once
     Check(check::Args),
+    /// Mask lines of text: names, phones, documents and other identifiers give way to placeholders
+    Mask(mask::Args),
     /// Explain a case: which SLA policy it has and why, and every step of its clocks
     Explain(explain::Args),
     /// Create or update the ClickHouse schema, and the Kafka topics if asked
     Migrate(migrate::Args),
+    /// Tell where messages are from, and why
+    Locate(locate::Args),
     /// Publish files (ПОС export, CSV, JSON lines) into a Kafka topic
     Publish(publish::Args),
     /// Simulate a region: publish its records to Kafka, or write them to files
@@ -74,8 +80,10 @@ pub fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Run(args) => run::main(&folder, &args),
         Command::Demo(args) => demo::main(&folder, &args),
         Command::Check(args) => check::main(&folder, &args),
+        Command::Mask(args) => mask::main(&folder, &args),
         Command::Explain(args) => explain::main(&folder, &args),
         Command::Migrate(args) => migrate::main(&folder, &args),
+        Command::Locate(args) => locate::main(&folder, &args),
         Command::Publish(args) => publish::main(&folder, &args),
         Command::Generate(args) => generate::main(&folder, &args),
         Command::Audit(args) => audit::main(&folder, &args),

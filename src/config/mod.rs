@@ -6,12 +6,16 @@ mod alerts_read;
 mod avro_read;
 pub mod errors;
 mod files;
+pub mod gazetteer;
+mod gazetteer_read;
 mod item;
+mod persons_read;
 pub mod pipeline;
 mod pipeline_read;
 pub mod reader;
 pub mod reference;
 mod reference_read;
+pub mod routing;
 mod rules_read;
 pub mod settings;
 mod settings_checks;
@@ -29,6 +33,7 @@ use crate::model::policy::PolicySpec;
 use errors::Errors;
 pub use errors::{ConfigError, ConfigErrors};
 use files::Folder;
+pub use persons_read::shipped_persons;
 pub use pipeline::Pipeline;
 pub use reference::Reference;
 use reference_read::ReferenceFiles;
@@ -135,10 +140,13 @@ fn check_registry(pipelines: &[Pipeline], settings: &Settings, folder: &Folder, 
 
 /// A folder without `reference/` is sound (everything is "unknown" then); one with half of the lists is not.
 fn read_reference(folder: &Folder, pipelines_dir: &Path, errors: &Errors) -> Reference {
+    let file = |name: &str| folder.inside("reference").find(|file| file.stem == name);
+    let persons = file("names").map(|file| (file.name.as_str(), file.text.as_str()));
+    let persons = persons_read::read_or_shipped(persons, errors);
     if folder.inside("reference").next().is_none() {
-        return Reference::default();
+        return Reference { persons, ..Reference::default() };
     }
-    let list = |name: &str| match folder.inside("reference").find(|file| file.stem == name) {
+    let list = |name: &str| match file(name) {
         Some(file) => (file.name.as_str(), file.text.as_str()),
         None => {
             let path = pipelines_dir.join("reference").join(format!("{name}.toml"));
@@ -156,8 +164,13 @@ fn read_reference(folder: &Folder, pipelines_dir: &Path, errors: &Errors) -> Ref
         topics: list("topics"),
         territories: list("territories"),
         bodies: list("bodies"),
+        gazetteer: folder.inside("reference/gazetteer").map(|file| (file.name.as_str(), file.text.as_str())).collect(),
+        routing: folder
+            .inside("reference")
+            .find(|file| file.stem == "routing")
+            .map(|file| (file.name.as_str(), file.text.as_str())),
     };
-    reference_read::read(&lists, errors)
+    Reference { persons, ..reference_read::read(&lists, errors) }
 }
 
 #[cfg(test)]

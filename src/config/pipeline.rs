@@ -3,7 +3,7 @@
 //! Invariants (checked by `pipeline_read.rs`): every field is mapped at most once, what the shape needs is mapped, every
 //! target is a canonical word, and no two spellings of one source word mean different things.
 
-use crate::model::words::{Decision, EventKind, Field, Law, MessageKind, Priority, Reaction, Status};
+use crate::model::words::{Decision, EventKind, Field, Law, MessageKind, Priority, Reaction, Status, Subject};
 
 #[derive(Clone, PartialEq, Debug)]
 pub struct Pipeline {
@@ -33,6 +33,8 @@ pub struct Pipeline {
     /// Source word → canonical word. A map the file does not have accepts the canonical words themselves.
     pub status_map: Vec<(String, Status)>,
     pub event_map: Vec<(String, EventKind)>,
+    /// Of records of votes: what a source word is about.
+    pub subject_map: Vec<(String, Subject)>,
     pub law_map: Vec<(String, Law)>,
     pub decision_map: Vec<(String, Decision)>,
     pub reaction_map: Vec<(String, Reaction)>,
@@ -149,14 +151,28 @@ pub enum Shape {
     /// The whole row of a case a record; needs `case_id`. Where `registered_at` is not mapped, the time at which Kafka
     /// received the case's first record stands in.
     Snapshot,
+    /// A poll as it stands, or what one person did in it; needs `case_id` (the number of the poll), `event`, `event_at`.
+    Vote,
+    /// The figures of an official page at one moment; needs `case_id` (the number of the page), `event_at`.
+    Page,
 }
 
 impl Shape {
+    /// What its records may be about.
+    pub fn subjects(self) -> &'static [Subject] {
+        match self {
+            Shape::Event | Shape::Snapshot => &[Subject::Case],
+            Shape::Vote => &[Subject::Poll, Subject::Vote, Subject::Comment],
+            Shape::Page => &[Subject::Page],
+        }
+    }
+
     /// Fields without which a record of this shape says nothing.
     pub fn needs(self) -> &'static [Field] {
         match self {
-            Shape::Event => &[Field::CaseId, Field::Event, Field::EventAt],
+            Shape::Event | Shape::Vote => &[Field::CaseId, Field::Event, Field::EventAt],
             Shape::Snapshot => &[Field::CaseId],
+            Shape::Page => &[Field::CaseId, Field::EventAt],
         }
     }
 }

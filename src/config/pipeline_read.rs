@@ -7,7 +7,7 @@ use super::errors::Errors;
 use super::pipeline::*;
 use super::reader::{Document, Item, Table, did_you_mean, words};
 use super::reference::normalise_name;
-use crate::model::words::{Decision, EventKind, Field, Law, MessageKind, Priority, Reaction, Status};
+use crate::model::words::{Decision, EventKind, Field, Law, MessageKind, Priority, Reaction, Status, Subject};
 
 const FORMATS: &[(&str, Format)] = &[("json", Format::Json), ("avro", Format::Avro)];
 const ITEMS: &[(&str, Items)] = &[("one", Items::One), ("array", Items::Array), ("lines", Items::Lines)];
@@ -18,7 +18,8 @@ const COMPRESSIONS: &[(&str, Compression)] = &[
     ("zstd", Compression::Zstd),
 ];
 const TEXT_ENCODINGS: &[(&str, Encoding)] = &[("utf-8", Encoding::Utf8), ("windows-1251", Encoding::Windows1251)];
-const SHAPES: &[(&str, Shape)] = &[("event", Shape::Event), ("snapshot", Shape::Snapshot)];
+const SHAPES: &[(&str, Shape)] =
+    &[("event", Shape::Event), ("snapshot", Shape::Snapshot), ("vote", Shape::Vote), ("page", Shape::Page)];
 const UNKNOWN_WORDS: &[(&str, UnknownWord)] = &[("reject", UnknownWord::Reject), ("ignore", UnknownWord::Ignore)];
 const DELIMITERS: &[(&str, Delimiter)] =
     &[("auto", Delimiter::Auto), (";", Delimiter::Semicolon), (",", Delimiter::Comma), ("tab", Delimiter::Tab)];
@@ -47,15 +48,22 @@ pub fn read(file: &str, text: &str, errors: &Errors) -> Pipeline {
                 "latin small letters, digits, _ and - before .toml",
             );
         }
-        let shape =
-            root.require("shape", "event | snapshot").and_then(|item| item.choice(SHAPES)).unwrap_or(Shape::Snapshot);
+        let shape = root
+            .require("shape", "event | snapshot | vote | page")
+            .and_then(|item| item.choice(SHAPES))
+            .unwrap_or(Shape::Snapshot);
         let format = root.choice("format", FORMATS).unwrap_or(Format::Json);
         let mut payload = payload(root);
         let fields_table = root.table("fields");
         let fields = fields(&fields_table);
         let mapped = |field: Field| fields.iter().find(|mapping| mapping.field == field);
         let event_table = root.table("event");
-        let event_map = word_map(&event_table, mapped(Field::Event), EventKind::ALL, EventKind::name);
+        let (mut event_map, mut subject_map) = (Vec::new(), Vec::new());
+        if shape == Shape::Vote {
+            subject_map = word_map(&event_table, mapped(Field::Event), shape.subjects(), Subject::name);
+        } else {
+            event_map = word_map(&event_table, mapped(Field::Event), EventKind::ALL, EventKind::name);
+        }
         let pipeline = Pipeline {
             source: code(root, "source"),
             kafka_topic: kafka_topic(root),
@@ -80,6 +88,7 @@ pub fn read(file: &str, text: &str, errors: &Errors) -> Pipeline {
             table: table_layout(&root.table("table"), &fields),
             name,
             event_map,
+            subject_map,
             fields,
         };
         check_needs(&fields_table, &pipeline);
@@ -171,7 +180,7 @@ fn mapping(field: Field, item: &Item) -> Option<FieldMapping> {
         table.refuse(
             "format",
             format!("{} is not a time", field.name()),
-            "event_at, registered_at, planned_at, completed_at",
+            "event_at, registered_at, planned_at, completed_at, last_post_at",
         );
     }
     refinements(&table, &mut mapping);
@@ -204,7 +213,8 @@ fn refinements(table: &Table, mapping: &mut FieldMapping) {
     mapping.decimals = decimals.unwrap_or(USUAL_DECIMALS);
 }
 
-const WORD_FIELDS: &str = "status, law, decision, reaction, priority, kind, fast_track, source_overdue";
+const WORD_FIELDS: &str =
+    "status, law, decision, reaction, priority, kind, fast_track, source_overdue, published, widget";
 
 /// Without its kind an event means nothing, so its words are not among these.
 fn has_words(field: Field) -> bool {
@@ -218,6 +228,8 @@ fn has_words(field: Field) -> bool {
             | Field::Kind
             | Field::FastTrack
             | Field::SourceOverdue
+            | Field::Published
+            | Field::Widget
     )
 }
 
@@ -231,7 +243,7 @@ fn columns(item: &Item) -> Vec<String> {
 }
 
 fn is_time(field: Field) -> bool {
-    matches!(field, Field::EventAt | Field::RegisteredAt | Field::PlannedAt | Field::CompletedAt)
+    matches!(field, Field::EventAt | Field::RegisteredAt | Field::PlannedAt | Field::CompletedAt | Field::LastPostAt)
 }
 
 /// A constant is the same for all records, so it makes no sense for what tells records apart.
@@ -349,9 +361,17 @@ fn check_needs(fields: &Table, pipeline: &Pipeline) {
             fields.refuse_missing(need.name(), "is missing: records of this shape need it", MAPPING);
         }
     }
-    if pipeline.shape == Shape::Snapshot {
+    for field in Field::ALL {
+        let is_foreign =
+            field.only_of().is_some_and(|of| !of.iter().any(|one| pipeline.shape.subjects().contains(one)));
+        if is_foreign && pipeline.field(*field).is_some() {
+            fields.refuse(field.name(), "has no meaning in records of this shape", "leave it out");
+        }
+    }
+    if matches!(pipeline.shape, Shape::Snapshot | Shape::Page) {
         for field in [Field::Event, Field::EventAt] {
-            if pipeline.field(field).is_some() {
+            let is_needed = pipeline.shape.needs().contains(&field);
+            if pipeline.field(field).is_some() && !is_needed {
                 fields.refuse(
                     field.name(),
                     "has no meaning in a snapshot: its events follow from the comparison",

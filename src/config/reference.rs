@@ -4,17 +4,27 @@
 
 use std::collections::HashMap;
 
+use super::gazetteer::Gazetteer;
+use super::routing::RoutingRule;
+use crate::enrich::mask::PersonLists;
+
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Reference {
     pub blocks: Vec<Block>,
     pub topics: Vec<Topic>,
     pub territories: Vec<Territory>,
     pub bodies: Vec<Body>,
+    /// Names of places below the territories; empty without its folder.
+    pub gazetteer: Gazetteer,
+    /// In the order of the file; empty without it.
+    pub routing: Vec<RoutingRule>,
     /// Normalised code, name or alias → index into the list above.
     pub block_index: HashMap<String, u32>,
     pub topic_index: HashMap<String, u32>,
     pub territory_index: HashMap<String, u32>,
     pub body_index: HashMap<String, u32>,
+    /// What names of people are made of.
+    pub persons: PersonLists,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -45,10 +55,12 @@ pub struct Territory {
     pub population: Option<u32>,
     /// `yyyy-mm-dd`, the first Moscow day of this entry.
     pub valid_from: Option<String>,
-    /// Codes of the former units whose past figures this entry continues; they have no entries of their own.
+    /// Codes of the former units whose past figures this entry continues; their entries are in the gazetteer.
     pub predecessors: Vec<String>,
     /// Index into `territories` (the city of a city district).
     pub parent: Option<u32>,
+    /// Keys of the entry whose values nobody has read in a source yet.
+    pub unverified: Vec<String>,
     pub aliases: Vec<String>,
 }
 
@@ -59,6 +71,14 @@ pub enum TerritoryKind {
     MunicipalOkrug,
     Raion,
 }
+
+/// The words of the files.
+pub const TERRITORY_KINDS: &[(&str, TerritoryKind)] = &[
+    ("city", TerritoryKind::City),
+    ("city_district", TerritoryKind::CityDistrict),
+    ("municipal_okrug", TerritoryKind::MunicipalOkrug),
+    ("raion", TerritoryKind::Raion),
+];
 
 #[derive(Clone, PartialEq, Debug)]
 pub struct Body {

@@ -5,25 +5,22 @@
 use std::collections::HashMap;
 
 use super::errors::{Errors, Place};
+use super::gazetteer_read::{self, Known};
 use super::reader::{Document, Item, Table, did_you_mean};
 use super::reference::*;
-
-const TERRITORY_KINDS: &[(&str, TerritoryKind)] = &[
-    ("city", TerritoryKind::City),
-    ("city_district", TerritoryKind::CityDistrict),
-    ("municipal_okrug", TerritoryKind::MunicipalOkrug),
-    ("raion", TerritoryKind::Raion),
-];
+use super::routing;
 
 /// A file: its name for messages, and its text.
 pub type File<'a> = (&'a str, &'a str);
 
-/// The texts of the four files.
+/// The texts of the four lists, and of what may be left out.
 pub struct ReferenceFiles<'a> {
     pub blocks: File<'a>,
     pub topics: File<'a>,
     pub territories: File<'a>,
     pub bodies: File<'a>,
+    pub gazetteer: Vec<File<'a>>,
+    pub routing: Option<File<'a>>,
 }
 
 pub fn read(files: &ReferenceFiles, errors: &Errors) -> Reference {
@@ -66,28 +63,29 @@ pub fn read(files: &ReferenceFiles, errors: &Errors) -> Reference {
         territory.parent = links.resolve(Target::Territory, &territories.codes, errors).next();
     }
     topics.refuse_names_of(&blocks);
-    Reference {
+    let gazetteer = gazetteer_read::read(&files.gazetteer, &Known::new(&territories.entries), errors);
+    let mut reference = Reference {
         blocks: blocks.entries,
         topics: topics.entries,
         territories: territories.entries,
         bodies: bodies.entries,
+        gazetteer,
+        routing: Vec::new(),
         block_index: blocks.names,
         topic_index: topics.names,
         territory_index: territories.names,
         body_index: bodies.names,
+        ..Reference::default()
+    };
+    if let Some(file) = files.routing {
+        reference.routing = routing::read(file, &reference, errors);
     }
+    reference
 }
 
 fn territory(links: &mut Links, table: &Table, names: &Names) -> Territory {
     links.one(table.item("parent"), Target::Territory);
-    let valid_from = table.item("valid_from").and_then(|item| {
-        let date = item.text_or_date()?;
-        let sound = date.len() == 10 && date.parse::<chrono::NaiveDate>().is_ok();
-        if !sound {
-            item.refuse(format!("{date:?} is not a day"), "yyyy-mm-dd");
-        }
-        Some(date)
-    });
+    let valid_from = table.item("valid_from").and_then(|item| day(&item));
     Territory {
         code: names.code.clone(),
         name: names.name.clone(),
@@ -101,12 +99,22 @@ fn territory(links: &mut Links, table: &Table, names: &Names) -> Territory {
         valid_from,
         predecessors: table.texts("predecessor"),
         parent: None,
+        unverified: table.texts("unverified"),
         aliases: names.aliases.clone(),
     }
 }
 
+/// A day as text, `yyyy-mm-dd`.
+pub fn day(item: &Item) -> Option<String> {
+    let date = item.text_or_date()?;
+    if date.len() != 10 || date.parse::<chrono::NaiveDate>().is_err() {
+        item.refuse(format!("{date:?} is not a day"), "yyyy-mm-dd");
+    }
+    Some(date)
+}
+
 /// Codes of the state classifiers: texts, because they may begin with a zero.
-fn digits(table: &Table, key: &'static str) -> String {
+pub fn digits(table: &Table, key: &'static str) -> String {
     let code = table.text(key).unwrap_or_default();
     if !code.chars().all(|c| c.is_ascii_digit()) || code.len() > 11 {
         table.refuse(key, format!("{code:?} is not a code of this classifier"), "up to 11 digits in quotes");

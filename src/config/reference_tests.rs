@@ -19,6 +19,8 @@ fn load(blocks: &str, topics: &str, territories: &str, bodies: &str) -> Result<R
         topics: ("topics.toml", topics),
         territories: ("territories.toml", territories),
         bodies: ("bodies.toml", bodies),
+        gazetteer: Vec::new(),
+        routing: None,
     };
     let reference = read(&files, &errors);
     let result = errors.into_result().map_err(|list| list.0.iter().map(ToString::to_string).collect());

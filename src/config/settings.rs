@@ -48,6 +48,7 @@ pub struct Settings {
     pub identity: Identity,
     pub limits: Limits,
     pub alerts: Alerts,
+    pub rejects: Rejects,
     pub log: Log,
     /// As written; relative to the folder of `tsur.toml`. The resolved path is `Config::pipelines_dir`.
     pub pipelines_dir: PathBuf,
@@ -156,6 +157,14 @@ pub struct Limits {
     pub max_reject_ratio: f64,
 }
 
+/// Rejected records, told to whoever sent them.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Rejects {
+    pub enabled: bool,
+    /// Each rejected record is a message there, keyed by its position.
+    pub kafka_topic: String,
+}
+
 #[derive(Clone, PartialEq, Debug)]
 pub struct Alerts {
     /// This process raises alerts. All processes of a group should say the same.
@@ -214,6 +223,7 @@ impl Default for Settings {
             identity: Identity::default(),
             limits: Limits::default(),
             alerts: Alerts::default(),
+            rejects: Rejects::default(),
             log: Log::default(),
             pipelines_dir: PathBuf::from("../pipelines"),
         }
@@ -309,6 +319,12 @@ impl Default for Alerts {
             webhook_url: None,
             webhook_timeout: Duration::from_secs(5),
         }
+    }
+}
+
+impl Default for Rejects {
+    fn default() -> Rejects {
+        Rejects { enabled: true, kafka_topic: "tsur.rejects".to_owned() }
     }
 }
 

@@ -69,6 +69,7 @@ pub fn read(file: &str, text: &str, folder: &Path, env: Environment, errors: &Er
             identity: identity(&root.table("identity"), folder, &env, errors),
             limits: limits(&tables.limits),
             alerts: alerts(&root.table("alerts")),
+            rejects: rejects(&root.table("rejects")),
             log: log(&root.table("log")),
             pipelines_dir: root.text("pipelines_dir").map_or_else(|| Settings::default().pipelines_dir, PathBuf::from),
         };
@@ -308,6 +309,20 @@ fn alerts(table: &Table) -> Alerts {
         kafka_topic: kafka_topic.unwrap_or(default.kafka_topic),
         webhook_url,
         webhook_timeout: table.duration("webhook_timeout", millis(100..=60_000)).unwrap_or(default.webhook_timeout),
+    }
+}
+
+fn rejects(table: &Table) -> Rejects {
+    let default = Rejects::default();
+    let kafka_topic = table.text("kafka_topic").inspect(|name| {
+        if !is_instance_name(name) {
+            let problem = format!("{name:?} is not a name of a Kafka topic");
+            table.refuse("kafka_topic", problem, "1 to 249 latin letters, digits, '.', '_', '-'");
+        }
+    });
+    Rejects {
+        enabled: table.boolean("enabled").unwrap_or(default.enabled),
+        kafka_topic: kafka_topic.unwrap_or(default.kafka_topic),
     }
 }
 

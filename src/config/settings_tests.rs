@@ -34,7 +34,8 @@ fn the_defaults_are_these() {
          identity: Identity { key_env: \"TSUR_IDENTITY_KEY\", \
          key_file: None, key: None }, limits: Limits { max_record_bytes: 20971520, max_consecutive_rejects: 1000, \
          max_reject_ratio: 0.5 }, alerts: Alerts { enabled: true, kafka_topic: \"tsur.alerts\", \
-         webhook_url: None, webhook_timeout: 5s }, log: Log { format: Text, level: Info }, pipelines_dir: \"../pipelines\" }"
+         webhook_url: None, webhook_timeout: 5s }, rejects: Rejects { enabled: true, kafka_topic: \"tsur.rejects\" }, \
+         log: Log { format: Text, level: Info }, pipelines_dir: \"../pipelines\" }"
     );
 }
 

@@ -1,22 +1,34 @@
-//! The masker: every structured identifier in a text gives way to a typed placeholder before the text goes anywhere.
-//! Owner: the enrichment stage; it runs on every text of every record. One pass from left to right: a cheap scan finds
-//! the bytes an identifier can start at or is known by (digits, `@`, `/`, `[`), detectors look around such a byte.
+//! The masker: every identifier of a person in a text gives way to a typed placeholder before the text goes anywhere.
+//! Owner: the enrichment stage; it runs on every text of every record. Structured identifiers are found here in one pass
+//! from left to right: a cheap scan finds the bytes one can start at or is known by (digits, `@`, `/`, `[`), detectors
+//! look around such a byte. Names are found in the tokens; [`Masker`] does both, [`mask`] alone leaves names as they are.
 //! Invariants: output is valid UTF-8; masking a masked text changes nothing; text outside the spans is kept byte for byte.
 //! The second needs care in detectors: what was masked must look to a neighbour like the placeholder that replaces it.
 //! So nobody looks back past [`View::done`], and nobody rejects a match because of what could be masked after it.
 //! When in doubt a phone is masked, but numbers of laws, cases and organisations survive: analysts live on them.
 
+mod birth;
 mod context;
+#[cfg(test)]
+mod corpus;
+mod documents;
+mod flats;
 #[cfg(test)]
 mod laws;
 mod links;
+mod masker;
 mod numbers;
+mod people;
 mod phone;
+mod plates;
 #[cfg(test)]
 mod tests;
 
+pub use masker::Masker;
+pub use people::{PersonLexicon, PersonLists};
+
 /// Raised with every change of what is masked; stored beside each text (152-ФЗ: it must be known how it was treated).
-pub const MASKER_VERSION: u16 = 1;
+pub const MASKER_VERSION: u16 = 2;
 
 /// The types of identifiers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -30,11 +42,35 @@ pub enum MaskKind {
     Card,
     /// A page, a mention or a handle of a person in a network.
     Profile,
+    /// A person: a full name, a surname with initials, a name after a word that introduces people.
+    Name,
+    /// ИНН: the number of a taxpayer.
+    Inn,
+    Passport,
+    /// The policy of the compulsory medical insurance (ОМС).
+    Policy,
+    /// The plate of a car.
+    Plate,
+    BirthDate,
+    /// The number of a flat; street and house stay, they make a place and no person.
+    Flat,
 }
 
 impl MaskKind {
-    pub const ALL: [MaskKind; 5] =
-        [MaskKind::Phone, MaskKind::Email, MaskKind::Snils, MaskKind::Card, MaskKind::Profile];
+    pub const ALL: [MaskKind; 12] = [
+        MaskKind::Phone,
+        MaskKind::Email,
+        MaskKind::Snils,
+        MaskKind::Card,
+        MaskKind::Profile,
+        MaskKind::Name,
+        MaskKind::Inn,
+        MaskKind::Passport,
+        MaskKind::Policy,
+        MaskKind::Plate,
+        MaskKind::BirthDate,
+        MaskKind::Flat,
+    ];
 
     /// What stands in the text instead. Holds no byte the scan stops at, so a second pass goes over it.
     pub const fn placeholder(self) -> &'static str {
@@ -44,6 +80,36 @@ impl MaskKind {
             MaskKind::Snils => "‹СНИЛС›",
             MaskKind::Card => "‹карта›",
             MaskKind::Profile => "‹профиль›",
+            MaskKind::Name => "‹имя›",
+            MaskKind::Inn => "‹ИНН›",
+            MaskKind::Passport => "‹паспорт›",
+            MaskKind::Policy => "‹полис›",
+            MaskKind::Plate => "‹госномер›",
+            MaskKind::BirthDate => "‹дата рождения›",
+            MaskKind::Flat => "‹квартира›",
+        }
+    }
+
+    /// In the column `masked`.
+    pub const fn code(self) -> u8 {
+        self as u8 + 1
+    }
+
+    /// The word of the column `masked` and of every report.
+    pub const fn word(self) -> &'static str {
+        match self {
+            MaskKind::Phone => "phone",
+            MaskKind::Email => "email",
+            MaskKind::Snils => "snils",
+            MaskKind::Card => "card",
+            MaskKind::Profile => "profile",
+            MaskKind::Name => "name",
+            MaskKind::Inn => "inn",
+            MaskKind::Passport => "passport",
+            MaskKind::Policy => "policy",
+            MaskKind::Plate => "plate",
+            MaskKind::BirthDate => "birth_date",
+            MaskKind::Flat => "flat",
         }
     }
 }
@@ -51,27 +117,21 @@ impl MaskKind {
 /// How many identifiers of each type a text had; saturates at 255.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct MaskCounts {
-    pub phone: u8,
-    pub email: u8,
-    pub snils: u8,
-    pub card: u8,
-    pub profile: u8,
+    by_kind: [u8; MaskKind::ALL.len()],
 }
 
 impl MaskCounts {
-    /// All types together, 0 ..= 1275.
-    pub fn total(self) -> u16 {
-        [self.phone, self.email, self.snils, self.card, self.profile].into_iter().map(u16::from).sum()
+    pub fn of(self, kind: MaskKind) -> u8 {
+        self.by_kind[kind as usize]
     }
 
-    fn add(&mut self, kind: MaskKind) {
-        let count = match kind {
-            MaskKind::Phone => &mut self.phone,
-            MaskKind::Email => &mut self.email,
-            MaskKind::Snils => &mut self.snils,
-            MaskKind::Card => &mut self.card,
-            MaskKind::Profile => &mut self.profile,
-        };
+    /// All types together.
+    pub fn total(self) -> u16 {
+        self.by_kind.into_iter().map(u16::from).sum()
+    }
+
+    pub fn add(&mut self, kind: MaskKind) {
+        let count = &mut self.by_kind[kind as usize];
         *count = count.saturating_add(1);
     }
 }
@@ -84,7 +144,7 @@ pub struct MaskSpan {
     pub kind: MaskKind,
 }
 
-/// Appends `text` to `out` with every identifier replaced by its placeholder.
+/// Appends `text` to `out` with every structured identifier replaced by its placeholder.
 pub fn mask_into(text: &str, out: &mut Vec<u8>) -> MaskCounts {
     let mut counts = MaskCounts::default();
     let mut copied = 0;
@@ -98,7 +158,7 @@ pub fn mask_into(text: &str, out: &mut Vec<u8>) -> MaskCounts {
     counts
 }
 
-/// The masked text and what was found; for places where an allocation does not matter.
+/// The masked text (but for names) and what was found; for places where an allocation does not matter.
 pub fn mask(text: &str) -> (String, MaskCounts) {
     let mut out = String::with_capacity(text.len());
     let mut counts = MaskCounts::default();
@@ -113,7 +173,7 @@ pub fn mask(text: &str) -> (String, MaskCounts) {
     (out, counts)
 }
 
-/// Where the identifiers are, in order, without overlaps.
+/// Where the structured identifiers are, in order, without overlaps.
 pub fn spans(text: &str) -> Vec<MaskSpan> {
     let mut found = Vec::new();
     walk(text, |span| found.push(span));

@@ -1,5 +1,9 @@
 //! Enrichment: masking, identities, names. Pure functions of the record and the dictionaries.
 
+pub mod bodies;
+pub mod enricher;
 pub mod identity;
+pub mod locate;
 pub mod mask;
 pub mod names;
+pub mod routing;

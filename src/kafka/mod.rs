@@ -5,6 +5,7 @@ pub mod budget;
 pub mod chunk;
 pub mod client;
 pub mod committer;
+pub mod courier;
 pub mod ends;
 pub mod lookup;
 pub mod poll;

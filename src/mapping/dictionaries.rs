@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::config::reference::{Reference, normalise_name};
-use crate::enrich::mask::mask;
+use crate::enrich::mask::{PersonLexicon, mask};
 use crate::enrich::names::NameLists;
 use crate::mapping::words::tidy;
 use crate::model::case::{BlockId, BodyId, TerritoryId, TopicId, WordId};
@@ -19,6 +19,7 @@ const MAX_REMEMBERED: usize = 20_000;
 /// Dictionary entries by their interned numbers.
 pub struct Dictionaries {
     pub names: Arc<NameLists>,
+    pub persons: Arc<PersonLexicon>,
     reference: Arc<Reference>,
     blocks: Vec<BlockId>,
     topics: Vec<(TopicId, BlockId)>,
@@ -44,7 +45,8 @@ impl Dictionaries {
             .map(|territory| TerritoryId(names.territories.number(&territory.code)))
             .collect();
         let bodies = reference.bodies.iter().map(|body| BodyId(names.bodies.number(&body.code))).collect();
-        Dictionaries { names, reference, blocks, topics, territories, bodies }
+        let persons = Arc::new(PersonLexicon::build(&reference.persons));
+        Dictionaries { names, persons, reference, blocks, topics, territories, bodies }
     }
 
     fn topic(&self, normal: &str) -> Option<(TopicId, BlockId)> {

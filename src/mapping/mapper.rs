@@ -10,6 +10,7 @@ use crate::codec::avro::{AvroDecoder, SchemaId};
 use crate::codec::payload::Wrapping;
 use crate::codec::{DecodeError, Value, json};
 use crate::config::pipeline::Pipeline;
+use crate::enrich::enricher::Enricher;
 use crate::enrich::identity::IdentityKey;
 use crate::enrich::mask::{MaskCounts, mask_into};
 use crate::mapping::dictionaries::{Dictionaries, Lookup};
@@ -17,7 +18,7 @@ use crate::mapping::plan::Plan;
 use crate::model::facts::{Facts, Shape};
 use crate::model::ids::CaseKey;
 use crate::model::time::Time;
-use crate::model::words::Field;
+use crate::model::words::{Field, Subject};
 
 /// Clocks of upstreams may run ahead by this much (seconds); a fact further in the future is a mistake.
 const FUTURE_TOLERANCE: i64 = 86_400;
@@ -55,6 +56,8 @@ pub struct Texts {
     /// Rounded to about a hundred metres or what the file says; zero when unknown.
     pub latitude: f32,
     pub longitude: f32,
+    /// What a record that is about no case says beside; a JSON object, masked, or empty.
+    pub extra: Vec<u8>,
 }
 
 /// A pipeline ready to map records.
@@ -64,12 +67,14 @@ pub struct Mapper {
     avro: Option<AvroDecoder>,
     identity: Arc<IdentityKey>,
     lookup: Lookup,
+    enricher: Enricher,
 }
 
 impl Mapper {
     pub fn new(pipeline: &Pipeline, dictionaries: Arc<Dictionaries>, identity: Arc<IdentityKey>) -> Mapper {
         let avro = pipeline.avro.as_ref().map(AvroDecoder::new);
-        Mapper { plan: Plan::compile(pipeline), avro, identity, lookup: Lookup::new(dictionaries) }
+        let enricher = Enricher::new(dictionaries.persons.clone());
+        Mapper { plan: Plan::compile(pipeline), avro, identity, lookup: Lookup::new(dictionaries), enricher }
     }
 
     /// How the items of a record are wrapped.
@@ -96,6 +101,11 @@ impl Mapper {
         }
     }
 
+    /// Appends a text of a record that has no place in its row, masked.
+    pub fn mask_into(&mut self, text: &str, out: &mut Vec<u8>) -> MaskCounts {
+        self.enricher.mask_into(text, out)
+    }
+
     /// Reads and maps one item of a record. `received` is Kafka's time of the record; `slots` is working memory.
     pub fn map<'a>(
         &mut self,
@@ -107,6 +117,7 @@ impl Mapper {
         texts.case_id.clear();
         texts.text.clear();
         texts.place.clear();
+        texts.extra.clear();
         texts.masked = MaskCounts::default();
         (texts.latitude, texts.longitude) = (0.0, 0.0);
         match &self.avro {
@@ -117,7 +128,7 @@ impl Mapper {
     }
 
     fn map_values(&mut self, slots: &[Value<'_>], received: Time, texts: &mut Texts) -> Result<Facts, Rejection> {
-        let Mapper { plan, identity, lookup, .. } = self;
+        let Mapper { plan, identity, lookup, enricher, .. } = self;
         let case_id = plan.case_id(slots)?;
         if case_id.len() > MAX_CASE_ID_BYTES {
             return Err(plan.reject("bad_value", Field::CaseId));
@@ -125,8 +136,10 @@ impl Mapper {
         texts.case_id.push_str(&case_id);
         let mut facts = Facts::empty(CaseKey::of(&plan.source, &case_id), plan.shape, received);
         facts.digest = digest(slots);
-        if plan.shape == Shape::Event {
-            plan.map_event(slots, &mut facts)?;
+        match plan.subject {
+            Some(Subject::Case) if plan.shape == Shape::Event => plan.map_event(slots, &mut facts)?,
+            Some(subject) => facts.subject = subject,
+            None => plan.map_subject(slots, &mut facts)?,
         }
         plan.map_times(slots, received, &mut facts)?;
         plan.map_words(slots, &mut facts)?;
@@ -134,7 +147,8 @@ impl Mapper {
         plan.map_names(slots, lookup, &mut facts)?;
         let author = plan.text(slots, Field::AuthorId)?;
         facts.author_key = identity.author_key(&plan.source, &author);
-        plan.map_texts(slots, &mut facts, texts)?;
+        plan.map_texts(slots, enricher, &mut facts, texts)?;
+        plan.map_extras(slots, &facts, texts)?;
         for field in &plan.required {
             if plan.text(slots, *field)?.is_empty() {
                 return Err(plan.reject("missing", *field));
@@ -223,9 +237,15 @@ impl Plan {
         Ok(())
     }
 
-    fn map_texts(&self, slots: &[Value<'_>], facts: &mut Facts, texts: &mut Texts) -> Result<(), Rejection> {
+    fn map_texts(
+        &self,
+        slots: &[Value<'_>],
+        enricher: &mut Enricher,
+        facts: &mut Facts,
+        texts: &mut Texts,
+    ) -> Result<(), Rejection> {
         if let Some(text) = self.raw_text(slots, Field::Text)? {
-            texts.masked = mask_into(text, &mut texts.text);
+            texts.masked = enricher.mask_into(text, &mut texts.text);
             facts.has_text = true;
         }
         if let Some(address) = self.raw_text(slots, Field::Address)? {

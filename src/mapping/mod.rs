@@ -2,6 +2,7 @@
 //! Pure: everything arrives as an argument. Code here knows canonical fields and no column name.
 
 pub mod dictionaries;
+mod extras;
 pub mod mapper;
 mod plan;
 pub mod times;

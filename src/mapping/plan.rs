@@ -12,7 +12,7 @@ use crate::mapping::times::{read_time, time_of_day, time_of_instant};
 use crate::mapping::words::{WordMap, as_text};
 use crate::model::facts::{Facts, Shape};
 use crate::model::time::Time;
-use crate::model::words::{Decision, EventKind, Field, Law, MessageKind, Priority, Reaction, Status};
+use crate::model::words::{Decision, EventKind, Field, Law, MessageKind, Priority, Reaction, Status, Subject};
 
 /// So much of a wrong value is shown.
 const MAX_DETAIL_CHARS: usize = 200;
@@ -32,6 +32,9 @@ struct Source {
 pub(super) struct Plan {
     pub(super) source: String,
     pub(super) shape: Shape,
+    /// What a record is about where no word of it says so.
+    pub(super) subject: Option<Subject>,
+    pub(super) subjects: WordMap<Subject>,
     pub(super) wrapping: Wrapping,
     pub(super) columns: json::Columns,
     sources: Vec<Option<Source>>,
@@ -77,9 +80,15 @@ impl Plan {
         Plan {
             source: pipeline.source.clone(),
             shape: match pipeline.shape {
-                pipeline::Shape::Event => Shape::Event,
+                pipeline::Shape::Event | pipeline::Shape::Vote | pipeline::Shape::Page => Shape::Event,
                 pipeline::Shape::Snapshot => Shape::Snapshot,
             },
+            subject: match pipeline.shape {
+                pipeline::Shape::Event | pipeline::Shape::Snapshot => Some(Subject::Case),
+                pipeline::Shape::Page => Some(Subject::Page),
+                pipeline::Shape::Vote => None,
+            },
+            subjects: WordMap::new(pipeline.subject_map.iter().map(|(word, subject)| (word.as_str(), *subject))),
             wrapping: Wrapping::new(pipeline.payload),
             columns: json::Columns::new(names),
             sources,

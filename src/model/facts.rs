@@ -1,10 +1,11 @@
 //! What a record says, in the words of the trade: the output of mapping and enrichment, the input of the case machine.
 //! Invariant: nothing personal is in here but the raw text reference, which only the masker may read.
 
-use crate::model::case::{BlockId, BodyId, TerritoryId, TopicId, WordId};
+use crate::model::case::Case;
+use crate::model::case::{BlockId, BodyId, Flag, TerritoryId, TopicId, WordId};
 use crate::model::ids::CaseKey;
 use crate::model::time::Time;
-use crate::model::words::{Decision, EventKind, Law, MessageKind, Priority, Reaction, Status};
+use crate::model::words::{Decision, EventKind, Law, MessageKind, Priority, Reaction, Status, Subject};
 
 /// How a source speaks: one fact a record, or the whole row of a case a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,6 +18,7 @@ pub enum Shape {
 #[derive(Clone, Copy, Debug)]
 pub struct Facts {
     pub key: CaseKey,
+    pub subject: Subject,
     pub shape: Shape,
     /// Events only.
     pub event: Option<EventKind>,
@@ -57,6 +59,7 @@ impl Facts {
     pub fn empty(key: CaseKey, shape: Shape, at: Time) -> Facts {
         Facts {
             key,
+            subject: Subject::Case,
             shape,
             event: None,
             at,
@@ -85,5 +88,25 @@ impl Facts {
             has_text: false,
             day_only: false,
         }
+    }
+
+    /// What is about no case, in the columns that a case has in the journal. It is never kept as one.
+    pub fn as_columns(&self) -> Case {
+        let mut case = Case {
+            author_key: self.author_key,
+            fingerprint: u128::from(self.digest),
+            body: self.body.unwrap_or_default(),
+            block: self.block.unwrap_or_default(),
+            topic: self.topic.unwrap_or_default(),
+            category: self.category.unwrap_or_default(),
+            territory: self.territory.unwrap_or_default(),
+            network: self.network.unwrap_or_default(),
+            registered_at: self.registered_at,
+            planned_at: self.planned_at,
+            closed_at: self.completed_at,
+            ..Case::unknown(CaseKey(0))
+        };
+        case.flags.set(Flag::DayOnly, self.day_only);
+        case
     }
 }

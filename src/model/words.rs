@@ -49,6 +49,21 @@ words! {
 }
 
 words! {
+    /// What a record is about. All but the first have no life to follow: such a record is a fact of its own.
+    Subject {
+        Case = 1 "case",
+        /// A vote, a poll or a public discussion as it stands.
+        Poll = 2 "poll",
+        /// What one person voted for.
+        Vote = 3 "vote",
+        /// What one person said in a discussion.
+        Comment = 4 "comment",
+        /// The figures of an official page at one moment.
+        Page = 5 "page",
+    }
+}
+
+words! {
     /// The canonical status of a case; each source's own statuses are mapped onto it in its pipeline file.
     Status {
         New = 1 "new",
@@ -281,6 +296,37 @@ words! {
         Priority = 31 "priority",
         Kind = 32 "kind",
         DuplicateOf = 33 "duplicate_of",
+        /// Of a vote: what was voted for.
+        Option = 34 "option",
+        /// Of a poll or a page: its name.
+        Title = 35 "title",
+        /// Of a poll: how many may vote.
+        Eligible = 36 "eligible",
+        /// Of a poll: the decision was made public.
+        Published = 37 "published",
+        /// Of a page, as all that follow.
+        LastPostAt = 38 "last_post_at",
+        Subscribers = 39 "subscribers",
+        Views = 40 "views",
+        /// Comments that nobody has answered.
+        Unanswered = 41 "unanswered",
+        /// The widget of ПОС is there.
+        Widget = 42 "widget",
+    }
+}
+
+impl Field {
+    /// The shapes of records that have it; the others are of cases, votes and pages alike.
+    pub fn only_of(self) -> Option<&'static [Subject]> {
+        match self {
+            Field::Option => Some(&[Subject::Vote]),
+            Field::Eligible | Field::Published => Some(&[Subject::Poll]),
+            Field::Title => Some(&[Subject::Poll, Subject::Page]),
+            Field::LastPostAt | Field::Subscribers | Field::Views | Field::Unanswered | Field::Widget => {
+                Some(&[Subject::Page])
+            }
+            _ => None,
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! The exactly-once protocol of one batch, as types that only allow the right order:
 //! `begin` (the intent is committed) gives the only value that can `write`, whose result is the only one that can `finish`.
 //! Owner: the partition worker. Invariants: at most one intent of a partition is open; a batch that was begun is written
-//! with exactly the range, the tick and the rules of its intent; the same bytes and token go out on every attempt.
+//! with exactly the range, the tick and the rules of its intent; the same bytes go out on every attempt, under the same
+//! token as long as it is not proven that the server knows the token and has lost the rows.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use crate::model::ids::{Offset, OffsetRange, RulesVersion, StreamEpoch};
-use crate::partition::ports::{CommitError, OffsetLog, Sink, SinkError, StreamId};
+use crate::partition::ports::{CommitError, Landed, OffsetLog, Sink, SinkError, StreamId};
 
 /// What is about to be written, as the broker keeps it in the metadata of the committed offset `range.begin`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,7 +80,14 @@ impl Intent {
 #[must_use = "a begun batch must be written, or left to the next owner"]
 pub struct OpenIntent {
     intent: Intent,
+    /// An attempt of this or a former owner may have reached the server.
+    doubtful: bool,
+    /// Tokens under which the block was swallowed.
+    swallowed: u8,
 }
+
+/// A server that swallows a block under every token it is given is broken beyond what another attempt can mend.
+const MAX_SWALLOWED: u8 = 5;
 
 /// The proof that the journal has the batch.
 #[must_use = "a written batch is finished, or superseded by the next begin"]
@@ -94,12 +102,12 @@ pub struct Written {
 pub async fn begin(log: &impl OffsetLog, stream: &StreamId, intent: Intent) -> Result<OpenIntent, CommitError> {
     let metadata = intent.to_string();
     match log.commit(stream, intent.range.begin, &metadata).await {
-        Ok(()) => Ok(OpenIntent { intent }),
+        Ok(()) => Ok(OpenIntent::new(intent)),
         Err(CommitError::Unknown(problem)) => {
             // inserting on a guess would race with the next owner, so the broker is asked what it holds
             let held = log.committed(stream).await?;
             if held == Some((intent.range.begin, metadata)) {
-                return Ok(OpenIntent { intent });
+                return Ok(OpenIntent::new(intent));
             }
             Err(CommitError::NotTaken(problem))
         }
@@ -109,28 +117,69 @@ pub async fn begin(log: &impl OffsetLog, stream: &StreamId, intent: Intent) -> R
 
 /// An intent found at recovery stands already: the broker has it as ours.
 pub fn resume(intent: Intent) -> OpenIntent {
-    OpenIntent { intent }
+    OpenIntent { doubtful: true, ..OpenIntent::new(intent) }
 }
 
 impl OpenIntent {
+    fn new(intent: Intent) -> OpenIntent {
+        OpenIntent { intent, doubtful: false, swallowed: 0 }
+    }
+
     pub fn intent(&self) -> Intent {
         self.intent
     }
 
     /// One attempt at the one INSERT. On failure the intent stays open and the caller tries the same bytes again.
+    ///
+    /// After an attempt whose outcome nobody knows, "done" proves nothing: a server notes the token before the rows are in
+    /// their place, and one that is killed between the two, or has no room for the rows, takes the next attempt for a
+    /// repetition and drops it (seen with `kill -9` of ClickHouse 26.7: the token in the log of `cases`, its part on no
+    /// disk). So the rows are looked for, and where there are none the block goes out under a token of its own. The next
+    /// owner of the intent walks the same row of tokens, so two of them still write the block once.
     pub async fn write(
-        self,
+        mut self,
         sink: &impl Sink,
         stream: &StreamId,
         block: &Bytes,
     ) -> Result<Written, (OpenIntent, SinkError)> {
-        match sink.insert_journal(block.clone(), &self.intent.token(stream)).await {
+        let token = self.token(stream);
+        if let Err(error) = sink.insert_journal(block.clone(), &token).await {
+            self.doubtful = true;
+            return Err((self, error));
+        }
+        if !self.doubtful {
+            return Ok(Written { intent: self.intent });
+        }
+        match sink.landed(stream, self.intent.range, &token).await {
+            Ok(Landed::There) => {}
+            Ok(Landed::OnItsWay) => {
+                let problem = format!("an earlier attempt at {token} is still running");
+                return Err((self, SinkError::Unavailable(problem)));
+            }
+            Ok(Landed::Swallowed) if self.swallowed == MAX_SWALLOWED => {
+                let problem = format!("the rows of {token} were taken and are not there, {MAX_SWALLOWED} times over");
+                return Err((self, SinkError::Refused(problem)));
+            }
+            Ok(Landed::Swallowed) => {
+                self.swallowed += 1;
+                let problem =
+                    format!("the token {token} is known, but its rows are not there; they go out under another");
+                return Err((self, SinkError::Unavailable(problem)));
+            }
+            Err(error) => return Err((self, error)),
+        }
+        match sink.refill_cases(stream, self.intent.range).await {
             Ok(()) => Ok(Written { intent: self.intent }),
             Err(error) => Err((self, error)),
         }
     }
 
-    /// The journal was asked and has the whole range already (the insert of a former attempt landed).
+    fn token(&self, stream: &StreamId) -> String {
+        let token = self.intent.token(stream);
+        if self.swallowed == 0 { token } else { format!("{token}/{}", self.swallowed) }
+    }
+
+    /// The journal was asked and has the whole range already (the insert of a former attempt landed), and `cases` has it too.
     pub fn found_in_journal(self) -> Written {
         Written { intent: self.intent }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::codec::Value;
 use crate::codec::avro::SchemaId;
 use crate::codec::payload::Room;
-use crate::enrich::mask::{MaskCounts, MaskKind, mask_into};
+use crate::enrich::mask::{MaskCounts, MaskKind};
 use crate::enrich::names::NameLists;
 use crate::kafka::chunk::{Chunk, RecordAt};
 use crate::mapping::mapper::{Mapper, Texts};
@@ -20,11 +20,13 @@ use crate::model::ids::{CaseKey, Offset, RulesVersion};
 use crate::model::redate::redated;
 use crate::model::time::Time;
 use crate::model::windows::{Retention, Windows};
-use crate::model::words::Outcome;
+use crate::model::words::{Outcome, Subject};
 use crate::partition::ports::{BacklogRow, JournalFold, NewDues, StreamId};
 use crate::partition::seen::Seen;
 use crate::sink::journal::{Fate, JournalBlock, Position, Told};
 
+#[path = "fold_facts.rs"]
+mod facts;
 #[path = "fold_items.rs"]
 mod items;
 
@@ -308,6 +310,8 @@ impl<R: DeadlineRules> Fold<R> {
             place: &self.texts.place,
             latitude: self.texts.latitude,
             longitude: self.texts.longitude,
+            subject: Subject::Case,
+            extra: b"",
         };
         let fate = Fate { outcome: verdict.outcome, reason: verdict.reason, field: "", excerpt: b"" };
         self.journal.push(position, fate, &told, Some(&case));
@@ -319,6 +323,7 @@ impl<R: DeadlineRules> Fold<R> {
                 field: String::new(),
                 excerpt: String::new(),
                 event: Some(verdict.event),
+                subject: Subject::Case,
                 at: Some(facts.at),
                 case_id: self.texts.case_id.clone(),
                 case: Some(case),
@@ -333,7 +338,7 @@ impl<R: DeadlineRules> Fold<R> {
     fn account(&mut self, position: Position, outcome: Outcome, reason: &'static str, field: &str, detail: &str) {
         self.excerpt.clear();
         if outcome == Outcome::Rejected {
-            mask_into(detail, &mut self.excerpt);
+            self.mapper.mask_into(detail, &mut self.excerpt);
             self.tally.rejected += 1;
             self.tally.rejects_in_a_row += 1;
             self.recent.note(true);
@@ -357,6 +362,8 @@ impl<R: DeadlineRules> Fold<R> {
             place: b"",
             latitude: 0.0,
             longitude: 0.0,
+            subject: Subject::Case,
+            extra: b"",
         };
         self.journal.push(position, Fate { outcome, reason, field, excerpt: &self.excerpt }, &told, None);
         if let Some(seen) = &mut self.seen {
@@ -367,6 +374,7 @@ impl<R: DeadlineRules> Fold<R> {
                 field: field.to_owned(),
                 excerpt: String::from_utf8_lossy(&self.excerpt).into_owned(),
                 event: None,
+                subject: Subject::Case,
                 at: None,
                 case_id: String::new(),
                 case: None,
@@ -408,6 +416,9 @@ impl<R: DeadlineRules> Fold<R> {
             moved.push(NewDues::of(&new, since, version));
             Some(new)
         });
+        if let Some(changes) = &mut self.clock_changes {
+            changes.extend(moved.iter().map(|dues| dues.key));
+        }
         moved
     }
 
@@ -458,15 +469,13 @@ impl<R: DeadlineRules> Fold<R> {
 }
 
 /// The `masked` column: the code of each identifier's kind, once for each time it was found (Enum8 of the journal).
-fn list_masked(counts: MaskCounts, out: &mut Vec<u8>) {
+pub(super) fn list_masked(counts: MaskCounts, out: &mut Vec<u8>) {
     out.clear();
     if counts == MaskCounts::default() {
         return;
     }
-    let by_code = [counts.phone, counts.email, counts.snils, counts.card, counts.profile];
-    debug_assert_eq!(by_code.len(), MaskKind::ALL.len());
-    for (index, count) in by_code.into_iter().enumerate() {
-        out.extend(std::iter::repeat_n(index as u8 + 1, usize::from(count)));
+    for kind in MaskKind::ALL {
+        out.extend(std::iter::repeat_n(kind.code(), usize::from(counts.of(kind))));
     }
 }
 

@@ -10,7 +10,7 @@ use crate::model::apply::DeadlineRules;
 use crate::model::case_store::Found;
 use crate::model::ids::CaseKey;
 use crate::model::time::Time;
-use crate::model::words::Outcome;
+use crate::model::words::{Outcome, Subject};
 use crate::partition::fold::{Fold, Step};
 use crate::sink::journal::Position;
 
@@ -72,6 +72,10 @@ impl<R: DeadlineRules> Fold<R> {
         now: Time,
     ) -> bool {
         match self.mapper.map(payload, received, slots, &mut self.texts) {
+            Ok(facts) if facts.subject != Subject::Case => {
+                self.note(position, &facts);
+                true
+            }
             Ok(facts) => self.apply(position, &facts, now),
             Err(Rejection { reason, column, detail, .. }) => {
                 self.account(position, Outcome::Rejected, reason, &column, &detail);

@@ -66,6 +66,17 @@ pub enum SinkError {
     Refused(String),
 }
 
+/// What became of a block that an attempt with an unknown outcome may have brought.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Landed {
+    /// Its rows are in the journal.
+    There,
+    /// An attempt is being executed, so nothing can be said yet.
+    OnItsWay,
+    /// The token is known and the rows are nowhere.
+    Swallowed,
+}
+
 /// Committed offsets and their metadata, fenced by the group.
 pub trait OffsetLog: Send + Sync + 'static {
     fn commit(
@@ -186,6 +197,16 @@ pub trait SchemaSource: Send + Sync + 'static {
 pub trait Sink: Send + Sync + 'static {
     /// One block, one token, all or nothing.
     fn insert_journal(&self, block: Bytes, token: &str) -> impl Future<Output = Result<(), SinkError>> + Send;
+    /// Where the block of this range and token is, after an insert that was answered with success.
+    fn landed(
+        &self,
+        stream: &StreamId,
+        range: OffsetRange,
+        token: &str,
+    ) -> impl Future<Output = Result<Landed, SinkError>> + Send;
+    /// Brings the rows of the range into `cases` once more: a server that died may have put them into the journal alone.
+    fn refill_cases(&self, stream: &StreamId, range: OffsetRange)
+    -> impl Future<Output = Result<(), SinkError>> + Send;
     /// Upserts; `below` is the version: the values are those after all rows below it.
     fn write_projections(
         &self,

@@ -139,6 +139,9 @@ where
                     if let Some(desk) = &mut self.a.alerts {
                         desk.landed(flight.end);
                     }
+                    if flight.tally.rejected > 0 {
+                        self.tell_rejects(flight.end);
+                    }
                     self.written = written.map(|written| (written, Instant::now()));
                     metrics::landed(&self.a.stream.topic, flight.tally, flight.since.elapsed());
                     let _ = self.commands.send(Command::Refund {

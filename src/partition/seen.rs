@@ -4,7 +4,7 @@
 use crate::enrich::mask::MaskCounts;
 use crate::model::case::Case;
 use crate::model::time::Time;
-use crate::model::words::{EventKind, Outcome};
+use crate::model::words::{EventKind, Outcome, Subject};
 use crate::sink::journal::Position;
 
 /// One journal row, told in full.
@@ -19,6 +19,7 @@ pub struct Seen {
     /// The wrong value, masked.
     pub excerpt: String,
     pub event: Option<EventKind>,
+    pub subject: Subject,
     /// When it happened, by the source.
     pub at: Option<Time>,
     pub case_id: String,

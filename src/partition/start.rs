@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use crate::kafka::chunk::Chunk;
 use crate::kafka::poll::Command;
 use crate::model::apply::DeadlineRules;
-use crate::model::ids::Offset;
+use crate::model::ids::{Offset, OffsetRange};
 use crate::model::time::Time;
 use crate::partition::batch::{Intent, Written, resume};
 use crate::partition::flight::{FlightError, pause};
@@ -41,6 +41,7 @@ where
             .map_err(|refusal| WorkerEnd::Stopped(refusal.to_string()))?;
         match action {
             Action::Run { from } => {
+                self.refill_up_to(from).await?;
                 self.restore_below(from).await?;
                 self.remember_start(from).await?;
                 Ok(from)
@@ -58,6 +59,16 @@ where
                 Ok(intent.range.end)
             }
         }
+    }
+
+    /// Where the partition goes on behind its committed offset, an intent was passed over, and its rows may be in the
+    /// journal alone.
+    async fn refill_up_to(&mut self, from: Offset) -> Result<(), WorkerEnd> {
+        let Some((committed, _)) = self.a.log_view.committed.as_ref().filter(|(offset, _)| *offset < from) else {
+            return Ok(());
+        };
+        let range = OffsetRange { begin: *committed, end: from };
+        self.patiently(|sink, stream| async move { sink.refill_cases(&stream, range).await }).await
     }
 
     /// An operator's consent is used up once: where the partition goes on is committed, even if no record ever comes.
@@ -100,6 +111,7 @@ where
         let there = self.patiently(|sink, stream| async move { sink.rows_in(&stream, range).await }).await?;
         info!(partition = %self.a.stream, %range, there, "an open intent is finished first");
         let written = if there > 0 {
+            self.patiently(|sink, stream| async move { sink.refill_cases(&stream, range).await }).await?;
             let rows = self.patiently(|sink, stream| async move { sink.applied_rows(&stream, range).await }).await?;
             self.fold_rows(&rows, intent);
             resume(intent).found_in_journal()

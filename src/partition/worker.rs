@@ -29,6 +29,7 @@ use crate::partition::ports::{NewDues, OffsetLog, SchemaSource, Sink, StreamId};
 use crate::partition::recovery::{Consent, LogView};
 use crate::partition::rulebook::Rulebooks;
 use crate::partition::status::{PartitionStatus, Phase};
+use crate::rejects::Landings;
 
 /// How often an idle partition looks at the clock.
 const TICK: Duration = Duration::from_millis(200);
@@ -59,6 +60,8 @@ pub struct Assignment {
     pub clock: Clock,
     /// `None`: this process raises no alerts.
     pub alerts: Option<Desk>,
+    /// `None`: this process tells nobody of rejects.
+    pub rejects: Option<Landings>,
 }
 
 /// How a worker ended.
@@ -218,12 +221,20 @@ where
                     self.fold.clock_changes = Some(Vec::new());
                     desk.landed(from);
                 }
+                self.tell_rejects(from); // what an earlier owner did not get to
                 self.status.send_modify(|status| {
                     (status.phase, status.position, status.written) = (Phase::Running, from, from);
                 });
                 self.serve().await
             }
             Err(end) => end,
+        }
+    }
+
+    /// Rejects below the offset are in the journal.
+    pub(super) fn tell_rejects(&self, below: Offset) {
+        if let Some(rejects) = &self.a.rejects {
+            rejects.landed(&self.a.stream, self.a.stream_epoch, below);
         }
     }
 

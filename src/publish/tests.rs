@@ -41,6 +41,7 @@ pub(super) fn pipeline(key: &str) -> Pipeline {
         priority_map: Vec::new(),
         kind_map: Vec::new(),
         status_of_event: Vec::new(),
+        subject_map: Vec::new(),
         unknown_words: UnknownWord::Reject,
         table: None,
     }

@@ -249,7 +249,7 @@ async fn states(client: &Client, share: &Share, begin: u64, end: u64) -> clickho
     let sql = format!(
         "SELECT kafka_offset, item, case_key, source, block, territory, body, status, registered_at, first_answer_at, answered_at, \
          closed_at, due_first, due_final, paused FROM events WHERE {OF_SHARE} AND kafka_offset >= {{begin:UInt64}} AND \
-         kafka_offset < {{end:UInt64}} AND outcome = 'applied' ORDER BY kafka_offset, item"
+         kafka_offset < {{end:UInt64}} AND outcome = 'applied' AND subject = 'case' ORDER BY kafka_offset, item"
     );
     let query = client.query_raw(&sql).param("topic", &share.topic).param("partition", share.partition);
     query.param("begin", begin).param("end", end).fetch_all().await

@@ -22,12 +22,15 @@ pub fn feed(table: &str) -> String {
     format!("{table}_rebuild_feed")
 }
 
-/// Where the feed of a table reads: rows reach `cases` through a view of the journal, and a view does the same for its
-/// double; rows of the other tables are copied as they come.
-fn feed_sql(table: &str, view_of_cases: &str) -> String {
+/// Tables whose rows come through a view of the journal, `X_from_events`.
+const FROM_EVENTS: [&str; 3] = ["cases", "votes", "pages"];
+
+/// Where the feed of a table reads: rows reach `cases`, `votes` and `pages` through a view of the journal, and a view does the
+/// same for the double; rows of the other tables are copied as they come.
+fn feed_sql(table: &str, live_view: &str) -> String {
     let (feed, beside) = (feed(table), beside(table));
-    if table == "cases" {
-        format!("CREATE MATERIALIZED VIEW {feed} TO {beside} AS {view_of_cases}")
+    if FROM_EVENTS.contains(&table) {
+        format!("CREATE MATERIALIZED VIEW {feed} TO {beside} AS {live_view}")
     } else {
         format!("CREATE MATERIALIZED VIEW {feed} TO {beside} AS SELECT * FROM {table}")
     }
@@ -54,21 +57,23 @@ impl Tables<'_> {
         for table in tables {
             let beside = beside(table);
             self.run(format!("table {beside}"), &format!("CREATE TABLE {beside} AS {table}")).await?;
-            let view_of_cases = if *table == "cases" { self.view_of_cases().await? } else { String::new() };
-            self.run(format!("view {}", feed(table)), &feed_sql(table, &view_of_cases)).await?;
+            let live_view = if FROM_EVENTS.contains(table) { self.live_view(table).await? } else { String::new() };
+            self.run(format!("view {}", feed(table)), &feed_sql(table, &live_view)).await?;
         }
         Ok(())
     }
 
     /// The query of the live view itself, so that the double cannot differ from it.
-    async fn view_of_cases(&self) -> Result<String, RebuildError> {
+    async fn live_view(&self, table: &str) -> Result<String, RebuildError> {
+        let view = format!("{table}_from_events");
         self.client
             .query_raw(
-                "SELECT as_select FROM system.tables WHERE database = currentDatabase() AND name = 'cases_from_events'",
+                "SELECT as_select FROM system.tables WHERE database = currentDatabase() AND name = {view:String}",
             )
+            .param("view", &view)
             .fetch_one()
             .await
-            .map_err(failed("view cases_from_events (was it dropped? `tsur run` says so at its start)"))
+            .map_err(failed(format!("view {view} (was it dropped? `tsur run` says so at its start)")))
     }
 
     async fn require(&self, table: &str) -> Result<(), RebuildError> {

@@ -10,6 +10,7 @@ use super::errors::{RebuildError, failed};
 use super::{Projection, Watch};
 use crate::model::windows::{Retention, WindowUnit};
 use crate::sink::case_rows::ROW_VERSION;
+use crate::sink::fact_rows::FactTable;
 use crate::sink::window_sql::WindowTable;
 
 /// Offsets of the journal that one statement copies.
@@ -88,6 +89,34 @@ impl Filler<'_> {
         Ok(())
     }
 
+    /// Rows of the range that are about no case, as rows of the table of their kind.
+    pub async fn facts(
+        &self,
+        table: FactTable,
+        into: &str,
+        reach: &Reach,
+        from: u64,
+        watch: &mut impl Watch,
+    ) -> Result<(), RebuildError> {
+        let sql = format!(
+            "INSERT INTO {into} ({}) SELECT {} FROM events WHERE {} AND kafka_topic = {{topic:String}} AND kafka_partition = \
+             {{partition:UInt16}} AND kafka_offset >= {{begin:UInt64}} AND kafka_offset < {{end:UInt64}} ORDER BY kafka_offset, item",
+            table.columns(),
+            table.values(),
+            table.filter()
+        );
+        let mut begin = from;
+        while begin < reach.end {
+            let end = reach.end.min(begin.saturating_add(CHUNK));
+            let query = self.client.query_raw(&sql).param("topic", &reach.topic).param("partition", reach.partition);
+            let what = format!("{into} of {} [{begin},{end})", reach.name());
+            writing(query.param("begin", begin).param("end", end)).execute().await.map_err(failed(what))?;
+            watch.read(end - begin);
+            begin = end;
+        }
+        Ok(())
+    }
+
     async fn cases_sql(&self, into: &str) -> Result<String, RebuildError> {
         let columns: Vec<String> = self
             .client
@@ -154,7 +183,7 @@ fn copy_cases_sql(into: &str, columns: &[String]) -> String {
         .collect();
     format!(
         "INSERT INTO {into} ({}) SELECT {} FROM events WHERE kafka_topic = {{topic:String}} AND kafka_partition = {{partition:UInt16}} \
-         AND kafka_offset >= {{begin:UInt64}} AND kafka_offset < {{end:UInt64}} AND outcome = 'applied'",
+         AND kafka_offset >= {{begin:UInt64}} AND kafka_offset < {{end:UInt64}} AND outcome = 'applied' AND subject = 'case'",
         columns.join(", "),
         values.join(", ")
     )
@@ -165,7 +194,16 @@ pub(super) fn window_table(projection: Projection) -> Option<WindowTable> {
     match projection {
         Projection::SlaWindows => Some(WindowTable::Sla),
         Projection::SatisfactionWindows => Some(WindowTable::Satisfaction),
-        Projection::Cases | Projection::Backlog => None,
+        Projection::Cases | Projection::Backlog | Projection::Votes | Projection::Pages => None,
+    }
+}
+
+/// The table of facts that a projection is.
+pub(super) fn fact_table(projection: Projection) -> Option<FactTable> {
+    match projection {
+        Projection::Votes => Some(FactTable::Votes),
+        Projection::Pages => Some(FactTable::Pages),
+        Projection::Cases | Projection::Backlog | Projection::SlaWindows | Projection::SatisfactionWindows => None,
     }
 }
 

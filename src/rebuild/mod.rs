@@ -50,7 +50,7 @@ use crate::audit::deep::{self, DeepReport};
 use crate::model::windows::{Retention, WindowUnit};
 use backlog::Target;
 use beside::Tables;
-use fill::{Filler, Reach, reaches, window_table};
+use fill::{Filler, Reach, fact_table, reaches, window_table};
 use lock::Lock;
 
 /// What to rebuild, and where.
@@ -177,6 +177,10 @@ async fn fill(
     }
     let into = beside::beside(projection.name());
     for reach in reaches {
+        if let Some(table) = fact_table(projection) {
+            filler.facts(table, &into, reach, reach.first, watch).await?;
+            continue;
+        }
         let Some(table) = window_table(projection) else {
             filler.cases(&into, reach, reach.first, watch).await?;
             continue;
@@ -209,9 +213,10 @@ async fn catch_up(
         if since >= reach.end {
             continue;
         }
-        match window_table(projection) {
-            Some(table) => filler.touched_windows(table, &reach, since).await?,
-            None => filler.cases(projection.name(), &reach, since, watch).await?,
+        match (window_table(projection), fact_table(projection)) {
+            (Some(table), _) => filler.touched_windows(table, &reach, since).await?,
+            (None, Some(table)) => filler.facts(table, projection.name(), &reach, since, watch).await?,
+            (None, None) => filler.cases(projection.name(), &reach, since, watch).await?,
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 //! `tsur audit --deep` compares. Owner: `rebuild`. Invariant: both match on it without a catch-all, so a new projection
 //! does not compile before it can be rebuilt and compared.
 //! Not in it: plain views, which have nothing of their own, and `streams` and `accepted_gaps`, which are decisions of
-//! people and not derived from anything.
+//! people and not derived from anything, and `rejects_sent`, which says what Kafka has.
 
 use std::fmt;
 
@@ -18,11 +18,21 @@ pub enum Projection {
     SatisfactionWindows,
     /// Open work minute by minute, with `backlog_marks`
     Backlog,
+    /// Votes, polls and comments of discussions
+    Votes,
+    /// Figures of official pages
+    Pages,
 }
 
 impl Projection {
-    pub const ALL: [Projection; 4] =
-        [Projection::Cases, Projection::SlaWindows, Projection::SatisfactionWindows, Projection::Backlog];
+    pub const ALL: [Projection; 6] = [
+        Projection::Cases,
+        Projection::SlaWindows,
+        Projection::SatisfactionWindows,
+        Projection::Backlog,
+        Projection::Votes,
+        Projection::Pages,
+    ];
 
     pub fn name(self) -> &'static str {
         self.tables()[0]
@@ -35,6 +45,8 @@ impl Projection {
             Projection::SlaWindows => &["sla_windows"],
             Projection::SatisfactionWindows => &["satisfaction_windows"],
             Projection::Backlog => &["backlog", "backlog_marks"],
+            Projection::Votes => &["votes"],
+            Projection::Pages => &["pages"],
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::model::case::Case;
 use crate::model::ids::{CaseKey, Offset, OffsetRange};
 use crate::model::time::Time;
 use crate::model::windows::{ColdWindow, Retention, WindowKey, WindowUnit, WindowValue};
-use crate::partition::ports::{JournalFold, ProjectionRows, RestoredCases, Sink, SinkError, StreamId};
+use crate::partition::ports::{JournalFold, Landed, ProjectionRows, RestoredCases, Sink, SinkError, StreamId};
 use crate::sink::case_rows::{CASE_COLUMNS, CaseRow, EffectRow, ROW_VERSION};
 use crate::sink::errors::classify;
 use crate::sink::{due_rows, window_rows, window_sql};
@@ -141,6 +141,38 @@ const OF_STREAM: &str = "kafka_topic = {topic:String} AND kafka_partition = {par
 impl Sink for ClickHouse {
     async fn insert_journal(&self, block: Bytes, token: &str) -> Result<(), SinkError> {
         self.insert("events", block, Some(token)).await
+    }
+
+    async fn landed(&self, stream: &StreamId, range: OffsetRange, token: &str) -> Result<Landed, SinkError> {
+        if self.rows_in(stream, range).await? > 0 {
+            return Ok(Landed::There);
+        }
+        // replicated tables note a token and its part in one transaction, and an answer of another replica may be older
+        // than the insert: there is no hole to mend, and rows that are not seen may be there
+        let sql = "SELECT assumeNotNull((SELECT count() FROM system.processes WHERE Settings['insert_deduplication_token'] = {token:String})), \
+                   assumeNotNull((SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'events' AND engine = 'MergeTree'))";
+        let query = self.client.query(sql).param("token", token);
+        let (running, plain) = self.within(query.fetch_one::<(u64, u64)>()).await?;
+        if plain == 0 {
+            return Ok(Landed::There);
+        }
+        // asked in this order, so that an attempt that ended in between has its rows counted
+        let swallowed = running == 0 && self.rows_in(stream, range).await? == 0;
+        Ok(if swallowed { Landed::Swallowed } else { Landed::OnItsWay })
+    }
+
+    async fn refill_cases(&self, stream: &StreamId, range: OffsetRange) -> Result<(), SinkError> {
+        let sql =
+            "SELECT as_select FROM system.tables WHERE database = currentDatabase() AND name = 'cases_from_events'";
+        let view = self.within(self.client.query(sql).fetch_one::<String>()).await?;
+        // the table keeps tokens too, and it is they that may lie
+        let sql = format!(
+            "INSERT INTO cases SELECT * FROM ({view}) WHERE {OF_STREAM} AND version >= {} AND version < {} \
+             SETTINGS insert_deduplicate = 0",
+            range.begin.0 << 16,
+            range.end.0 << 16
+        );
+        self.within(self.query(&sql, stream).execute()).await
     }
 
     async fn write_projections(
@@ -271,7 +303,7 @@ impl Sink for ClickHouse {
     async fn applied_rows(&self, stream: &StreamId, range: OffsetRange) -> Result<Vec<JournalFold>, SinkError> {
         let filter = format!(
             "FROM events WHERE {OF_STREAM} AND kafka_offset >= {} AND kafka_offset < {} AND outcome = 'applied' \
-             ORDER BY kafka_offset, item",
+             AND subject = 'case' ORDER BY kafka_offset, item",
             range.begin, range.end
         );
         let cases = self

@@ -4,13 +4,14 @@
 
 use std::sync::Arc;
 
+use crate::enrich::mask::MaskKind;
 use crate::enrich::names::NameLists;
 use crate::model::case::{Case, Flag};
 use crate::model::effects::{Dimensions, Effect};
 use crate::model::ids::{CaseKey, Offset, RulesVersion};
 use crate::model::time::{Time, seconds_or_zero};
 use crate::model::words::{
-    Clock, Decision, EffectKind, EventKind, Law, MessageKind, Outcome, Priority, Reaction, Status,
+    Clock, Decision, EffectKind, EventKind, Law, MessageKind, Outcome, Priority, Reaction, Status, Subject,
 };
 use crate::partition::ports::StreamId;
 use crate::sink::native::{BlockWriter, Dictionary, Fixed, Text};
@@ -50,6 +51,9 @@ pub struct Told<'a> {
     pub place: &'a [u8],
     pub latitude: f32,
     pub longitude: f32,
+    pub subject: Subject,
+    /// What a record that is about no case says beside, as JSON.
+    pub extra: &'a [u8],
 }
 
 /// The columns of one batch.
@@ -80,6 +84,8 @@ pub struct JournalBlock {
     place: Text,
     latitude: Fixed,
     longitude: Fixed,
+    subject: Fixed,
+    extra: Text,
     case: CaseColumns,
 }
 
@@ -189,6 +195,8 @@ impl JournalBlock {
             place: Text::default(),
             latitude: Fixed::default(),
             longitude: Fixed::default(),
+            subject: Fixed::default(),
+            extra: Text::default(),
             case: CaseColumns::default(),
         }
     }
@@ -200,7 +208,12 @@ impl JournalBlock {
 
     /// Roughly what the block will weigh, in bytes.
     pub fn bytes(&self) -> usize {
-        self.text.bytes() + self.excerpt.bytes() + self.case_id.bytes() + self.place.bytes() + self.rows * 225
+        self.text.bytes()
+            + self.excerpt.bytes()
+            + self.case_id.bytes()
+            + self.place.bytes()
+            + self.extra.bytes()
+            + self.rows * 226
     }
 
     /// Adds one row. `case` is the case after the record, `None` where there is none (a rejected record).
@@ -235,7 +248,9 @@ impl JournalBlock {
         self.latitude.f32(told.latitude);
         self.longitude.f32(told.longitude);
         let nobody = Case::unknown(CaseKey(0));
-        self.case.push(case.unwrap_or(&nobody), case.is_some(), names);
+        self.subject.u8(told.subject.code());
+        self.extra.push(told.extra);
+        self.case.push(case.unwrap_or(&nobody), case.is_some() && told.subject == Subject::Case, names);
     }
 
     /// The bytes of `INSERT … FORMAT Native`, and an empty block for the next batch.
@@ -264,13 +279,14 @@ impl JournalBlock {
         out.dictionary("previous_block", &mut self.previous_block);
         out.dictionary("previous_territory", &mut self.previous_territory);
         out.text("text", &mut self.text);
-        let masked = "Array(Enum8('phone' = 1, 'email' = 2, 'snils' = 3, 'card' = 4, 'profile' = 5))";
-        out.array("masked", masked, &mut self.masked_ends, &mut [&mut self.masked]);
+        out.array("masked", &masked_type(), &mut self.masked_ends, &mut [&mut self.masked]);
         self.masked_count = 0;
         out.constant("masker", "UInt16", &crate::enrich::mask::MASKER_VERSION.to_le_bytes());
         out.text("place", &mut self.place);
         out.fixed("latitude", "Float32", &mut self.latitude);
         out.fixed("longitude", "Float32", &mut self.longitude);
+        out.fixed("subject", &enum_type(Subject::ALL, Subject::name, Subject::code, false), &mut self.subject);
+        out.text("extra", &mut self.extra);
         self.case.write(&mut out);
         self.rows = 0;
         out.finish()
@@ -411,9 +427,20 @@ pub fn enum_type<T: Copy>(all: &[T], name: fn(T) -> &'static str, code: fn(T) ->
     format!("Enum8({})", words.join(", "))
 }
 
+/// The type of the column `masked`.
+fn masked_type() -> String {
+    format!("Array({})", enum_type(&MaskKind::ALL, MaskKind::word, MaskKind::code, false))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_kinds_of_the_masker_are_those_of_the_schema() {
+        let schema = include_str!("../../schemas/clickhouse/0009_masked_kinds.sql");
+        assert!(schema.contains(&masked_type()), "{}", masked_type());
+    }
 
     #[test]
     fn the_enum_lists_of_the_schema_are_the_words_of_the_code() {

@@ -39,7 +39,10 @@ migrations! {
     6 "0006_dead_letters_view",
     7 "0007_clocks",
     8 "0008_alerts",
-    9 "0009_dues",
+    9 "0009_masked_kinds",
+    10 "0010_feedback",
+    11 "0011_votes_pages",
+    12 "0012_dues",
 }
 
 impl Migration {
@@ -53,10 +56,11 @@ impl Migration {
 const DEDUPLICATION_FLOOR: u64 = 1000;
 
 /// Tables that a journal insert reaches: without its own window each of them would take a replayed block twice.
-const DEDUPLICATED: &[&str] = &["events", "cases"];
+const DEDUPLICATED: &[&str] = &["events", "cases", "votes", "pages"];
 
 /// Views that fill tables; without one of them its table silently stops growing.
-const FILLING_VIEWS: &[&str] = &["cases_from_events", "backlog_marks_from_backlog"];
+const FILLING_VIEWS: &[&str] =
+    &["cases_from_events", "backlog_marks_from_backlog", "votes_from_events", "pages_from_events"];
 
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {

@@ -49,6 +49,7 @@ fn the_enums_of_the_tables_are_the_words_of_the_model() {
         ("decision", enum_of!(Decision, true)),
         ("reaction", enum_of!(Reaction, true)),
         ("stage", enum_of!(Clock, true)),
+        ("subject", enum_of!(Subject, false)),
         ("unit", "Enum8('minute' = 1, 'hour' = 2, 'day' = 3)".to_owned()),
     ];
     for (column, words) in &expected {

@@ -4,6 +4,7 @@ pub(crate) mod case_rows;
 pub mod clickhouse;
 mod due_rows;
 pub(crate) mod errors;
+pub mod fact_rows;
 pub mod history;
 pub mod journal;
 pub mod migrations;

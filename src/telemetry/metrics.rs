@@ -36,6 +36,8 @@ pub const WINDOWS: &str = "tsur_windows";
 pub const LAG: &str = "tsur_lag_records";
 /// Why the process is not ready: partitions by reason.
 pub const UNREADY: &str = "tsur_unready";
+/// Rejected records that their senders were told of.
+pub const REJECTS_TOLD: &str = "tsur_rejects_told_total";
 /// 1 when the process is ready.
 pub const READY: &str = "tsur_ready";
 
@@ -47,7 +49,7 @@ pub const RULES_REFUSED: &str = "tsur_rules_refused";
 pub const REDATED: &str = "tsur_redated_cases_total";
 
 /// All names, for the fixture test.
-pub const ALL: [&str; 18] = [
+pub const ALL: [&str; 19] = [
     ROWS,
     BATCHES,
     BATCH_ROWS,
@@ -62,6 +64,7 @@ pub const ALL: [&str; 18] = [
     WINDOWS,
     LAG,
     UNREADY,
+    REJECTS_TOLD,
     READY,
     RULES_CHANGES,
     RULES_REFUSED,
@@ -87,6 +90,7 @@ pub fn describe() {
         UNREADY,
         "Partitions that are not ready, by reason; for kafka and draining 1 stands for the process"
     );
+    describe_counter!(REJECTS_TOLD, "Messages to the Kafka topic of rejects, by Kafka topic of the record and reason");
     describe_gauge!(READY, "1 when the process takes and writes records");
     super::alert_metrics::describe();
     describe_counter!(RULES_CHANGES, "Sets of rules taken without a restart");
@@ -163,6 +167,11 @@ pub fn redated(topic: &str, cases: usize) {
 /// The lag of one partition; 0 when another process has it.
 pub fn lag(topic: &str, partition: i32, records: u64) {
     gauge!(LAG, "kafka_topic" => topic.to_owned(), "partition" => partition.to_string()).set(records as f64);
+}
+
+/// Kafka confirmed the message about a rejected record. Rejects are few, and a stop ends a flood of them.
+pub fn reject_told(topic: &str, reason: &str) {
+    counter!(REJECTS_TOLD, "kafka_topic" => topic.to_owned(), "reason" => reason.to_owned()).increment(1);
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::testkit::faults::{Fault, Incident, Point, Script};
-use crate::testkit::house::House;
+use crate::testkit::house::{House, Torn};
 use crate::testkit::log::Kafka;
 
 /// How long a call takes when all is well.
@@ -111,6 +111,18 @@ impl Process {
                 self.cluster().dead.insert(self.id);
                 let _ = self.happened.send(Happened { process: self.id, incident });
                 pending().await
+            }
+            Fault::Torn { journal, crash } => {
+                let torn = if journal { Torn::JournalOnly } else { Torn::TokenOnly };
+                self.cluster().house.torn = Some(torn);
+                self.do_it(&what, sent, effect);
+                self.cluster().house.torn = None;
+                if crash {
+                    self.cluster().dead.insert(self.id);
+                    let _ = self.happened.send(Happened { process: self.id, incident });
+                    return pending().await;
+                }
+                Reply::Lost
             }
             Fault::Lost { after } => {
                 if after {

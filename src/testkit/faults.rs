@@ -28,6 +28,10 @@ pub enum Fault {
     Crash { after: bool },
     /// No answer: the outcome is unknown to the caller.
     Lost { after: bool },
+    /// The server dies while it puts a block in its place, and the process with it if `crash`: the token is noted, and the
+    /// rows are nowhere; or, if `journal`, in the journal and not in `cases`. At another point than the INSERT no more than a
+    /// lost answer.
+    Torn { journal: bool, crash: bool },
     /// Refused for the moment, so many times.
     Away { calls: u8 },
     /// The process freezes past its session; the group gives the partition away; then the call goes on, and with it the

@@ -3,7 +3,7 @@
 //! without a word, whatever its rows are; the window of tokens counts parts; an upsert with a newer version, or a later
 //! one with the same, wins. The sums here share no code with the worker's windows.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::enrich::names::NameLists;
@@ -25,10 +25,21 @@ pub type WindowTable = BTreeMap<WindowKey, (Offset, WindowValue)>;
 /// Minute, block, territory, body.
 pub type BacklogKey = (u32, BlockId, TerritoryId, BodyId);
 
+/// How far an insert came when the server died.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Torn {
+    TokenOnly,
+    JournalOnly,
+}
+
 /// The tables.
 pub struct House {
     pub names: Arc<NameLists>,
     pub journal: Vec<Row>,
+    /// Offsets of rows that the table `cases` has not got.
+    pub missing_in_cases: BTreeSet<Offset>,
+    /// What the next insert leaves behind; see `Fault::Torn`.
+    pub torn: Option<Torn>,
     tokens: VecDeque<String>,
     pub sla: WindowTable,
     pub satisfaction: WindowTable,
@@ -42,6 +53,8 @@ impl House {
         House {
             names,
             journal: Vec::new(),
+            missing_in_cases: BTreeSet::new(),
+            torn: None,
             tokens: VecDeque::new(),
             sla: WindowTable::new(),
             satisfaction: WindowTable::new(),
@@ -56,8 +69,21 @@ impl House {
             return false;
         }
         self.remember(token.to_owned());
-        self.journal.extend(read_block(block, &self.names));
+        let torn = self.torn.take();
+        if torn == Some(Torn::TokenOnly) {
+            return true;
+        }
+        let rows = read_block(block, &self.names);
+        if torn == Some(Torn::JournalOnly) {
+            self.missing_in_cases.extend(rows.iter().map(|row| row.offset));
+        }
+        self.journal.extend(rows);
         true
+    }
+
+    /// `INSERT INTO cases SELECT …` of a range.
+    pub fn refill_cases(&mut self, range: OffsetRange) {
+        self.missing_in_cases.retain(|offset| !range.contains(*offset));
     }
 
     fn remember(&mut self, token: String) {
@@ -75,6 +101,7 @@ impl House {
     /// `ALTER TABLE … DELETE` of a topic everywhere: the rows go, the tokens stay.
     pub fn delete_rows(&mut self) {
         self.journal.clear();
+        self.missing_in_cases.clear();
         self.sla.clear();
         self.satisfaction.clear();
         self.backlog.clear();
@@ -91,6 +118,14 @@ impl House {
 
     pub fn rows_in(&self, range: OffsetRange) -> u64 {
         self.journal.iter().filter(|row| range.contains(row.offset)).count() as u64
+    }
+
+    /// The same for what reached the table `cases`.
+    pub fn applied_in_cases(&self, range: OffsetRange) -> Vec<JournalFold> {
+        let mut rows: Vec<&Row> = self.journal.iter().filter(|row| range.contains(row.offset)).collect();
+        rows.retain(|row| !self.missing_in_cases.contains(&row.offset));
+        rows.sort_by_key(|row| (row.offset, row.item));
+        rows.into_iter().filter_map(|row| row.fold.clone()).collect()
     }
 
     /// The applied rows of the range in the order of the log.

@@ -45,6 +45,16 @@ fn a_late_commit_of_a_partition_that_was_given_away_does_not_turn_the_offset_bac
 }
 
 #[test]
+fn a_block_whose_token_was_noted_and_whose_rows_were_lost_goes_out_again() {
+    let records: Vec<Sent> = (0..12).map(|place| event(place % 3, place)).collect();
+    for (journal, crash) in [(false, false), (false, true), (true, false), (true, true)] {
+        let torn = incident(Point::Write, 0, Fault::Torn { journal, crash });
+        run(&schedule(records.clone(), vec![torn])).expect("the laws hold");
+        run(&schedule(records.clone(), vec![torn, torn, torn])).expect("whatever happens to the token that follows");
+    }
+}
+
+#[test]
 fn a_replay_under_other_rules_writes_rows_that_say_so() {
     let records: Vec<Sent> = (0..6).map(|place| event(place % 2, place)).collect();
     let crash = Incident { next_rules: 2, ..incident(Point::Write, 0, Fault::Crash { after: false }) };

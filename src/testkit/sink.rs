@@ -10,7 +10,7 @@ use crate::model::case::Case;
 use crate::model::ids::{CaseKey, Offset, OffsetRange};
 use crate::model::time::Time;
 use crate::model::windows::{ColdWindow, WindowKey, WindowUnit, WindowValue};
-use crate::partition::ports::{JournalFold, ProjectionRows, RestoredCases, Sink, SinkError, StreamId};
+use crate::partition::ports::{JournalFold, Landed, ProjectionRows, RestoredCases, Sink, SinkError, StreamId};
 use crate::testkit::cluster::{Cluster, Process, Reply};
 use crate::testkit::faults::Point;
 use crate::testkit::house::House;
@@ -42,7 +42,9 @@ fn latest(house: &House, below: Offset) -> BTreeMap<CaseKey, Case> {
 
 fn restored(house: &House, below: Offset, ended_before: Time) -> RestoredCases {
     // the table `cases` has the newest row of each case, whatever the offset
-    let newest = latest(house, Offset(u64::MAX));
+    let whole = OffsetRange { begin: Offset(0), end: Offset(u64::MAX) };
+    let rows = house.applied_in_cases(whole).into_iter();
+    let newest: BTreeMap<CaseKey, Case> = rows.map(|fold| (fold.case.key, fold.case)).collect();
     let moved: BTreeSet<CaseKey> =
         newest.values().filter(|case| case.version.offset() >= below).map(|case| case.key).collect();
     let recent = |case: &Case| case.is_open() || case.status_at >= Some(ended_before);
@@ -72,6 +74,16 @@ impl Sink for Process {
             }
         };
         answer(self.call(Point::Write, what, effect).await)
+    }
+
+    async fn landed(&self, _: &StreamId, range: OffsetRange, _: &str) -> Result<Landed, SinkError> {
+        let there = self.ask("rows that should have landed", move |house| house.rows_in(range)).await?;
+        Ok(if there > 0 { Landed::There } else { Landed::Swallowed })
+    }
+
+    async fn refill_cases(&self, _: &StreamId, range: OffsetRange) -> Result<(), SinkError> {
+        let effect = move |cluster: &mut Cluster, _| cluster.house.refill_cases(range);
+        answer(self.call(Point::Project, format!("cases of {range}"), effect).await)
     }
 
     async fn write_projections(&self, _: &StreamId, rows: &ProjectionRows, below: Offset) -> Result<(), SinkError> {

@@ -207,6 +207,7 @@ impl World {
             backoff: Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(8), salt: 1 },
             clock: Clock::new(move || BEGIN * 1000 + started.elapsed().as_millis() as i64),
             alerts: None,
+            rejects: None,
         };
         let (stop, stop_inbox) = watch::channel(Stop::No);
         let (status, status_copy) = watch::channel(PartitionStatus::default());
@@ -257,7 +258,7 @@ impl World {
                         continue;
                     }
                     match incident.fault {
-                        Fault::Crash { .. } => {
+                        Fault::Crash { .. } | Fault::Torn { .. } => {
                             owner.handle.abort();
                             self.expel(process);
                             sleep(Duration::from_secs(1)).await;

@@ -10,7 +10,7 @@ const ROWS: &str = "SELECT count() FROM events";
 const WAIT: Duration = Duration::from_secs(90);
 const RECORDS: usize = 60_000;
 /// Of all shipped pipelines: 4 of `pos`, 4 of `incident`, 2 each of `sed`, `s112` and `portal`.
-const PARTITIONS: usize = 14;
+const PARTITIONS: usize = 17;
 const RECORD_BYTES: usize = 4 * 1024;
 const BUDGET_MIB: u64 = 16;
 /// Beside the budget while ClickHouse is away: the program, the dictionaries, librdkafka's prefetch, blocks waiting to land.

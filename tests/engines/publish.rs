@@ -44,6 +44,9 @@ impl Place {
         }
         for file in std::fs::read_dir("pipelines/reference").expect("there") {
             let file = file.expect("readable");
+            if file.path().is_dir() {
+                continue; // places and words have no part in reading a file
+            }
             std::fs::copy(file.path(), pipelines.join("reference").join(file.file_name())).expect("copied");
         }
         Some(place)

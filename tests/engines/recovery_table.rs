@@ -283,3 +283,42 @@ async fn an_intent_that_the_journal_contradicts_or_nobody_knows_is_not_obeyed() 
     assert_eq!((rows(&installation, 2).await, rows(&installation, 3).await), (FIRST + 30, FIRST + 30));
     installation.audit();
 }
+
+#[tokio::test]
+async fn rows_that_the_server_lost_after_it_had_noted_their_token_are_written_again_and_reach_cases() {
+    let Some((installation, group)) = begun("table_torn") else { return };
+    let topic = installation.topic("incident");
+    for partition in [0, 1] {
+        let of_partition = format!("kafka_topic = '{topic}' AND kafka_partition = {partition}");
+        let batch = "concat(toString(min(kafka_offset)), ' ', toString(max(kafka_offset) + 1), ' ', toString(toUnixTimestamp64Milli(sealed_at)))";
+        let last = format!(
+            "SELECT {batch} FROM events WHERE {of_partition} GROUP BY sealed_at ORDER BY sealed_at DESC LIMIT 1"
+        );
+        let last = installation.word(&last).await;
+        let [begin, end, tick] = last.split(' ').collect::<Vec<_>>()[..] else { panic!("{last}") };
+        group.commit(
+            partition,
+            begin.parse().expect("an offset"),
+            &format!("v1 end={end} epoch=1 rules=7 tick={tick}"),
+        );
+        // what a server that is killed between the note and the part leaves; a deletion keeps the tokens as well
+        if partition == 0 {
+            delete(&installation, &format!("ALTER TABLE events DELETE WHERE {of_partition} AND kafka_offset >= {begin} SETTINGS mutations_sync = 2")).await;
+        }
+        delete(&installation, &format!("ALTER TABLE cases DELETE WHERE {of_partition} AND version >= bitShiftLeft({begin}, 16) SETTINGS mutations_sync = 2")).await;
+    }
+    assert!(rows(&installation, 0).await < FIRST && rows(&installation, 1).await == FIRST);
+
+    let report = run(&installation, &[], Some(0));
+    assert!(report.contains("its rows are not there; they go out under another"), "{report}");
+    for partition in 0..4 {
+        assert_eq!(rows(&installation, partition).await, FIRST, "partition {partition}");
+    }
+    installation.audit();
+    let deep = installation.tsur(&["audit", "--deep"]);
+    assert!(deep.status.success(), "{}", text(&deep));
+}
+
+async fn delete(installation: &Installation, sql: &str) {
+    installation.client().query_raw(sql).execute().await.unwrap_or_else(|error| panic!("{error}\n{sql}"));
+}

@@ -76,11 +76,11 @@ impl Installation {
         std::fs::create_dir_all(&config).expect("config folder");
         let settings = format!(
             "[kafka]\ngroup_id = \"{db}\"\nsession_timeout = \"6s\"\n[clickhouse]\ndatabase = \"{db}\"\n\
-             [http]\nlisten = \"127.0.0.1:0\"\n[alerts]\nkafka_topic = \"{db}.alerts\"\n",
+             [http]\nlisten = \"127.0.0.1:0\"\n[alerts]\nkafka_topic = \"{db}.alerts\"\n[rejects]\nkafka_topic = \"{db}.rejects\"\n",
             db = self.database
         );
         std::fs::write(config.join("tsur.toml"), settings).expect("settings");
-        for sub in ["", "calendars", "policies", "reference"] {
+        for sub in ["", "alerts", "calendars", "policies", "reference", "reference/gazetteer"] {
             std::fs::create_dir_all(pipelines.join(sub)).expect("pipelines folder");
             for entry in std::fs::read_dir(project("pipelines").join(sub)).expect("shipped pipelines") {
                 let path = entry.expect("entry").path();

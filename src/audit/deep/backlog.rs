@@ -193,10 +193,10 @@ fn comparison_sql(minutes: &str, versions: &str) -> String {
                     FROM
                     (
                         SELECT case_key, max(kafka_offset) AS off, 0::UInt16 AS nth, argMax({STATE}, (kafka_offset, item)) AS s FROM events
-                        WHERE {OF_SHARE} AND outcome = 'applied' AND kafka_offset < {{lowest:UInt64}} GROUP BY case_key
+                        WHERE {OF_SHARE} AND outcome = 'applied' AND subject = 'case' AND kafka_offset < {{lowest:UInt64}} GROUP BY case_key
                         UNION ALL
                         SELECT case_key, kafka_offset, item, {STATE} FROM events
-                        WHERE {OF_SHARE} AND outcome = 'applied' AND kafka_offset >= {{lowest:UInt64}} AND kafka_offset < {{highest:UInt64}}
+                        WHERE {OF_SHARE} AND outcome = 'applied' AND subject = 'case' AND kafka_offset >= {{lowest:UInt64}} AND kafka_offset < {{highest:UInt64}}
                     )
                 )
                 LEFT JOIN

@@ -66,7 +66,7 @@ fn comparison_sql(columns: &[String]) -> String {
             SELECT 1 AS side, case_key, case_id AS id, version AS at, cityHash64({}) AS hash FROM cases FINAL WHERE {OF_SHARE}
             UNION ALL
             SELECT 0, case_key, argMax(case_id, (kafka_offset, item)), max(kafka_offset * 65536 + item), argMax(cityHash64({}), (kafka_offset, item))
-            FROM events WHERE {OF_SHARE} AND kafka_offset < {{below:UInt64}} AND outcome = 'applied' GROUP BY case_key
+            FROM events WHERE {OF_SHARE} AND kafka_offset < {{below:UInt64}} AND outcome = 'applied' AND subject = 'case' GROUP BY case_key
         )
         GROUP BY case_key",
         columns.join(", "),
@@ -81,7 +81,7 @@ fn details_sql(columns: &[String]) -> String {
     format!(
         "SELECT arrayFilter(d -> d.2 != d.3, arrayZip([{names}],
             (SELECT [{tabled}] FROM cases FINAL WHERE {OF_SHARE} AND case_key = {{key:UInt64}}),
-            (SELECT [{told}] FROM events WHERE {OF_SHARE} AND case_key = {{key:UInt64}} AND outcome = 'applied'
+            (SELECT [{told}] FROM events WHERE {OF_SHARE} AND case_key = {{key:UInt64}} AND outcome = 'applied' AND subject = 'case'
                 ORDER BY kafka_offset DESC, item DESC LIMIT 1)))",
         names = list(&|column| format!("'{column}'")),
         tabled = list(&|column| format!("toString({column})")),

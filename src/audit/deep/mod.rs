@@ -12,6 +12,7 @@
 
 mod backlog;
 mod cases;
+mod facts;
 mod report;
 mod windows;
 
@@ -122,6 +123,8 @@ pub async fn compare(
             Projection::SlaWindows => windows::compare(&client, asked, windows::SLA, says).await?,
             Projection::SatisfactionWindows => windows::compare(&client, asked, windows::SATISFACTION, says).await?,
             Projection::Backlog => backlog::compare(&client, asked, says).await?,
+            Projection::Votes => facts::compare(&client, asked, &facts::VOTES, says).await?,
+            Projection::Pages => facts::compare(&client, asked, &facts::PAGES, says).await?,
         };
         report.compared.push(compared);
     }

@@ -261,7 +261,7 @@ mod tests {
         assert!(problem.contains("add --format"), "{problem}");
         assert!(
             pipeline_of(&config, "poss")
-                .is_err_and(|error| error.to_string().contains("incident, portal, pos, s112, sed"))
+                .is_err_and(|error| error.to_string().contains("incident, pages, portal, pos, s112, sed, votes"))
         );
     }
 }

@@ -48,7 +48,11 @@ impl<'t> Context<'t> {
         let begin = at - text.len();
         let mut context = Context { words: [""; WORDS], count: 0, number_sign: false, after: None };
         let mut word_end = None;
+        let mut seen_to = text.len();
         for (index, character) in text.char_indices().rev() {
+            if index >= seen_to {
+                continue;
+            }
             let next = index + character.len_utf8();
             if character.is_alphabetic() {
                 word_end.get_or_insert(next);
@@ -64,6 +68,11 @@ impl<'t> Context<'t> {
                 '›' => {
                     // In full view: a match may have cut a placeholder that was in the text.
                     let seen = &view.text[view.done..begin + next];
+                    // A name between a word and its number parts nothing: «телефон ‹имя›: 25-25-25».
+                    if seen.ends_with(MaskKind::Name.placeholder()) {
+                        seen_to = next.saturating_sub(MaskKind::Name.placeholder().len());
+                        continue;
+                    }
                     context.after = MaskKind::ALL.into_iter().find(|kind| seen.ends_with(kind.placeholder()));
                     return context;
                 }
@@ -116,6 +125,21 @@ impl<'t> Context<'t> {
         self.words.iter().take(2).any(|word| starts_with(word, "снилс"))
     }
 
+    /// Whether one of the last words begins with `prefix` (lower case).
+    pub fn says(&self, prefix: &str) -> bool {
+        self.words.iter().any(|word| starts_with(word, prefix))
+    }
+
+    /// Whether one of the last words is this one (lower case).
+    pub fn says_word(&self, whole: &str) -> bool {
+        self.words.iter().any(|word| equals(word, whole))
+    }
+
+    /// The word at a distance, nearest is 0; empty when there is none.
+    pub fn word(&self, distance: usize) -> &'t str {
+        self.words.get(distance).copied().unwrap_or_default()
+    }
+
     fn goes_on_after_a_phone(&self) -> bool {
         self.after == Some(MaskKind::Phone)
             && (self.count == 0 || self.count == 1 && ["и", "или"].iter().any(|word| equals(self.words[0], word)))
@@ -127,11 +151,11 @@ fn is_phone_word(word: &str) -> bool {
 }
 
 /// Whether `word` in any letter case starts with `prefix` (lower case).
-fn starts_with(word: &str, prefix: &str) -> bool {
+pub fn starts_with(word: &str, prefix: &str) -> bool {
     let mut letters = word.chars().flat_map(char::to_lowercase);
     prefix.chars().all(|expected| letters.next() == Some(expected))
 }
 
-fn equals(word: &str, whole: &str) -> bool {
+pub fn equals(word: &str, whole: &str) -> bool {
     word.len() == whole.len() && starts_with(word, whole)
 }

@@ -1,7 +1,13 @@
 //! The laws of the masker, on texts no example thinks of.
 
+use std::sync::{Arc, LazyLock};
+
 use super::*;
+use crate::text::{Tokens, Words, tokenize};
 use proptest::prelude::*;
+
+static SHIPPED: LazyLock<Arc<PersonLexicon>> =
+    LazyLock::new(|| Arc::new(PersonLexicon::build(&crate::config::shipped_persons().expect("sound lists"))));
 
 fn masked(text: &str) -> String {
     mask(text).0
@@ -80,8 +86,42 @@ fn piece() -> impl Strategy<Value = String> {
         "😀",
         "a",
         "x1",
+        "Иванова",
+        " Мария",
+        " Петровна",
+        "И.",
+        " И.О. ",
+        "Иван",
+        " Петров",
+        "я, ",
+        "зовут ",
+        "с уважением, ",
+        "ул. ",
+        "депутат ",
+        "сын ",
+        "кв. ",
+        "квартире ",
+        "паспорт ",
+        "полис ",
+        "дата рождения ",
+        "01.02.1985",
+        " г.р.",
+        "1985",
+        "А123ВС62",
+        "‹имя›",
+        "‹квартира›",
+        "«",
+        ", ",
+        "12",
     ]);
     prop_oneof![8 => fixed.prop_map(str::to_owned), 1 => "[0-9]{1,12}", 1 => any::<char>().prop_map(String::from)]
+}
+
+fn masked_whole(masker: &mut Masker, text: &str) -> String {
+    let (mut words, mut tokens, mut out) = (Words::new(), Tokens::new(), Vec::new());
+    tokenize(text, &mut words, &mut tokens);
+    masker.mask_into(text, &words, &tokens, &mut out);
+    String::from_utf8(out).expect("spans on character boundaries")
 }
 
 proptest! {
@@ -93,6 +133,27 @@ proptest! {
         let (twice, counts) = mask(&once);
         prop_assert_eq!(&twice, &once);
         prop_assert_eq!(counts.total(), 0);
+    }
+
+    #[test]
+    fn masking_names_and_numbers_twice_changes_nothing(pieces in prop::collection::vec(piece(), 0..24)) {
+        let mut masker = Masker::new(SHIPPED.clone());
+        let once = masked_whole(&mut masker, &pieces.concat());
+        let twice = masked_whole(&mut Masker::new(SHIPPED.clone()), &once);
+        prop_assert_eq!(&twice, &once, "{}", pieces.concat());
+    }
+
+    #[test]
+    fn spans_of_the_whole_masker_are_ordered_and_apart(pieces in prop::collection::vec(piece(), 0..24)) {
+        let text = pieces.concat();
+        let (mut words, mut tokens) = (Words::new(), Tokens::new());
+        tokenize(&text, &mut words, &mut tokens);
+        let mut end = 0;
+        for span in Masker::new(SHIPPED.clone()).find(&text, &words, &tokens) {
+            prop_assert!(span.start >= end && span.end > span.start, "{span:?} in {text:?}");
+            prop_assert!(text.is_char_boundary(span.start) && text.is_char_boundary(span.end));
+            end = span.end;
+        }
     }
 
     #[test]

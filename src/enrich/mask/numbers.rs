@@ -1,9 +1,10 @@
-//! Digits: reads a number with its groups once, then asks the detectors in turn: card, phone, СНИЛС.
+//! Digits: reads a number with its groups once, then asks the detectors in turn: short numbers (flat, plate, date of
+//! birth), documents, card, phone, СНИЛС.
 //! Invariant: a detector uses a prefix of the groups and never asks what follows it, so a later match cannot change it.
 
 use super::context::Context;
 use super::phone::{self, Phone};
-use super::{MaskKind, Verdict, View, links, mask_span};
+use super::{MaskKind, Verdict, View, birth, documents, flats, links, mask_span, plates};
 
 /// Longest number read, digits (the longest payment card).
 const MAX_DIGITS: usize = 19;
@@ -139,9 +140,9 @@ pub fn digits(view: &View<'_>, at: usize) -> Verdict {
         return verdict;
     }
     let first_end = at + view.bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-    // Most numbers of a text end on this line.
+    // Most numbers of a text end on these lines.
     if !has_enough_digits(&view.bytes[at..]) {
-        return Verdict::Skip(first_end);
+        return short_number(view, at, first_end);
     }
     let plain_mobile = matches!(&view.bytes[at..first_end], [b'7' | b'8', b'9', rest @ ..] if rest.len() == 9);
     if inside_an_address(view, at) && !plain_mobile {
@@ -150,6 +151,9 @@ pub fn digits(view: &View<'_>, at: usize) -> Verdict {
     let Some(groups) = Groups::read(view, at) else {
         return Verdict::Skip(first_end);
     };
+    if let Some((end, kind)) = documents::detect(view, &groups) {
+        return mask_span(at, end, kind);
+    }
     if let Some(end) = card(view, &groups) {
         return mask_span(at, end, MaskKind::Card);
     }
@@ -167,10 +171,22 @@ pub fn digits(view: &View<'_>, at: usize) -> Verdict {
     if let Some(end) = snils(view, &groups) {
         return mask_span(at, end, MaskKind::Snils);
     }
-    Verdict::Skip(first_end)
+    short_number(view, at, first_end)
 }
 
-/// The shortest thing here is a local phone of five digits. Looks at bytes only and may say yes too often.
+/// What up to four digits can be by themselves.
+fn short_number(view: &View<'_>, start: usize, end: usize) -> Verdict {
+    if end - start > 4 {
+        return Verdict::Skip(end);
+    }
+    let found = flats::detect(view, start, end)
+        .or_else(|| plates::detect(view, start, end))
+        .or_else(|| birth::detect(view, start, end))
+        .or_else(|| documents::series(view, start, end));
+    found.map_or(Verdict::Skip(end), Verdict::Mask)
+}
+
+/// The shortest thing of the others is a local phone of five digits. Looks at bytes only and may say yes too often.
 fn has_enough_digits(bytes: &[u8]) -> bool {
     let mut digits = 0;
     let mut apart = 0;
