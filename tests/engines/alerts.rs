@@ -172,7 +172,7 @@ pub fn topic_states(installation: &Installation) -> HashMap<(String, String), us
 async fn clocks_that_fall_due_around_two_kills_raise_each_alert_once_and_an_answer_resolves_it() {
     let Some(installation) = Installation::new("alerts") else { return };
     let (url, told) = webhook(3);
-    installation.add_settings(&format!("webhook_url = \"{url}\""));
+    installation.edit("config/tsur.toml", "[alerts]\n", &format!("[alerts]\nwebhook_url = \"{url}\"\n"));
     with_ladder(&installation, 5);
     let count = 3_000;
     let first_due = now() + 12;
@@ -254,7 +254,7 @@ async fn the_delay_of_alerts_under_a_mass_of_clocks_and_two_kills_is_measured() 
     let number = |name: &str, default: i64| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default);
     let (clocks, seconds) = (number("TSUR_ALERT_CLOCKS", 10_000), number("TSUR_ALERT_SECONDS", 30));
     let (url, told) = webhook(0);
-    installation.add_settings(&format!("webhook_url = \"{url}\""));
+    installation.edit("config/tsur.toml", "[alerts]\n", &format!("[alerts]\nwebhook_url = \"{url}\"\n"));
     with_ladder(&installation, 60);
     let mut process = Process(installation.start_as("alerts-1", "life-0.log"));
     let lead = 30 + clocks / 1_500;
