@@ -83,7 +83,12 @@ pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
     let rules: usize = config.lexicon.blocks.iter().map(|block| block.rules.len()).sum();
     println!("lexicon of {} blocks: {words} words and phrases, {rules} rules", config.lexicon.blocks.len());
     if let Some(trained) = &config.trained {
-        println!("model of {}: {} texts, {} blocks", trained.header.day, trained.header.texts, trained.header.classes.len());
+        println!(
+            "model of {}: {} texts, {} blocks",
+            trained.header.day,
+            trained.header.texts,
+            trained.header.classes.len()
+        );
         if trained.header.lexicon != config.lexicon.fingerprint() {
             println!("note: the model was taught beside another lexicon; `tsur train` again when you can");
         }

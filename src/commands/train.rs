@@ -8,10 +8,11 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 
+use crate::commands::classify::{enricher, masked};
 use crate::commands::{load, now, runtime};
 use crate::config::Config;
 use crate::enrich::classify::model_file::{self, Header};
-use crate::enrich::mask::{MASKER_VERSION, mask};
+use crate::enrich::mask::MASKER_VERSION;
 use crate::sink::clickhouse::client;
 use crate::train::corpus::{Corpus, CorpusBuilder, label};
 use crate::train::fit::Recipe;
@@ -87,8 +88,9 @@ pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
     let mut recipe = Recipe::default();
     recipe.solver.seed = args.seed;
     recipe.solver.threads = usize::from(args.threads);
-    let learned =
-        learn(&corpus, &classifier.lexicon, &config.reference, &recipe, args.folds, args.threshold, |step| eprintln!("{step}"));
+    let learned = learn(&corpus, &classifier.lexicon, &config.reference, &recipe, args.folds, args.threshold, |step| {
+        eprintln!("{step}")
+    });
     match &learned.measures {
         Some(measures) if args.json => println!("{}", serde_json::to_string_pretty(measures)?),
         Some(measures) => println!("{measures}"),
@@ -111,8 +113,9 @@ async fn selected(config: &Config, query: &str) -> anyhow::Result<Vec<(String, S
     let mut rows = Vec::new();
     for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let cells: Vec<String> = serde_json::from_slice(line).context("a row of --clickhouse")?;
-        let [text, label] = <[String; 2]>::try_from(cells)
-            .map_err(|cells| anyhow::anyhow!("--clickhouse gives {} columns; two are wanted: text, label", cells.len()))?;
+        let [text, label] = <[String; 2]>::try_from(cells).map_err(|cells| {
+            anyhow::anyhow!("--clickhouse gives {} columns; two are wanted: text, label", cells.len())
+        })?;
         rows.push((text, label));
     }
     Ok(rows)
@@ -120,6 +123,7 @@ async fn selected(config: &Config, query: &str) -> anyhow::Result<Vec<(String, S
 
 fn corpus(config: &Config, rows: Vec<(String, String)>, args: &Args) -> anyhow::Result<CorpusBuilder> {
     let mut corpus = CorpusBuilder::default();
+    let mut enricher = enricher(config);
     let (mut skipped, mut foreign) = (0, Vec::<String>::new());
     for (text, written) in rows {
         if corpus.len() >= args.limit {
@@ -127,7 +131,7 @@ fn corpus(config: &Config, rows: Vec<(String, String)>, args: &Args) -> anyhow::
             break;
         }
         match label(&config.reference, &written) {
-            Some(label) if !text.trim().is_empty() => corpus.add(mask(&text).0, label),
+            Some(label) if !text.trim().is_empty() => corpus.add(masked(&mut enricher, &text), label),
             Some(_) => {}
             None => {
                 skipped += 1;

@@ -33,7 +33,8 @@ fn dead_entries(words: &BlockWords, errors: &Errors) {
         for term in single(entry) {
             let (Term::Stem(word) | Term::Prefix(word) | Term::Form(word)) = term;
             let whole = matches!(term, Term::Prefix(_));
-            let covered = word.char_indices().skip(1).map(|(at, _)| &word[..at]).chain((!whole).then_some(word.as_str()));
+            let covered =
+                word.char_indices().skip(1).map(|(at, _)| &word[..at]).chain((!whole).then_some(word.as_str()));
             for prefix in covered {
                 let Some((level, place)) = prefixes.get(&(entry.topic, prefix)) else { continue };
                 if *level >= entry.level && *place != &entry.place {
@@ -72,7 +73,11 @@ fn unreachable(rule: &Rule, errors: &Errors) {
     if let Some(none) = &rule.none {
         let excluded = |slot: &Slot| slot.0.iter().all(|term| none.0.contains(term));
         if rule.all.iter().any(excluded) || rule.any.as_ref().is_some_and(excluded) {
-            errors.add_at(&rule.place, format!("rule {:?} never holds: `none` has what it demands", rule.name), "other words");
+            errors.add_at(
+                &rule.place,
+                format!("rule {:?} never holds: `none` has what it demands", rule.name),
+                "other words",
+            );
         }
     }
     let needed = rule.all.len() + usize::from(rule.any.is_some());

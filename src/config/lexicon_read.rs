@@ -59,7 +59,8 @@ pub fn read(files: &[LexiconFile], reference: &Reference, errors: &Errors) -> Le
 }
 
 fn common(root: &Table, spec: &mut LexiconSpec, sets: &mut Sets) {
-    root.require("version", "a whole number that grows with every change").and_then(|item| item.integer::<u32>(1..=1_000_000));
+    root.require("version", "a whole number that grows with every change")
+        .and_then(|item| item.integer::<u32>(1..=1_000_000));
     let levels = root.table("levels");
     for (place, level) in Level::ALL.into_iter().enumerate() {
         let range = if level == Level::Against { -20.0..=0.0 } else { 0.0..=20.0 };
@@ -93,7 +94,9 @@ fn common(root: &Table, spec: &mut LexiconSpec, sets: &mut Sets) {
 }
 
 fn block(root: &Table, file: &LexiconFile, reference: &Reference, sets: &Sets) -> Option<BlockWords> {
-    let version = root.require("version", "a whole number that grows with every change").and_then(|item| item.integer(1..=1_000_000));
+    let version = root
+        .require("version", "a whole number that grows with every change")
+        .and_then(|item| item.integer(1..=1_000_000));
     let item = root.require("block", "the code of a block")?;
     let code = item.text()?;
     let found = reference.blocks.iter().position(|block| block.code == code);
@@ -105,7 +108,8 @@ fn block(root: &Table, file: &LexiconFile, reference: &Reference, sets: &Sets) -
     if file.stem != code {
         item.refuse(format!("{code:?} is not the name of the file"), "one file a block, named by its code");
     }
-    let share = root.require("share", "the share of all texts expected here").and_then(|item| item.number(0.0001..=1.0));
+    let share =
+        root.require("share", "the share of all texts expected here").and_then(|item| item.number(0.0001..=1.0));
     let mut words = BlockWords {
         block: index as u32,
         version: version.unwrap_or(1),
@@ -115,7 +119,9 @@ fn block(root: &Table, file: &LexiconFile, reference: &Reference, sets: &Sets) -
     };
     entries(root, None, sets, &mut words.entries);
     for table in root.tables("topic") {
-        let topic = table.require("code", "the code of a topic of this block").and_then(|item| topic_of(&item, &words, reference));
+        let topic = table
+            .require("code", "the code of a topic of this block")
+            .and_then(|item| topic_of(&item, &words, reference));
         let before = words.entries.len();
         entries(&table, topic, sets, &mut words.entries);
         if words.entries.len() == before {
@@ -136,7 +142,10 @@ fn topic_of(item: &Item, words: &BlockWords, reference: &Reference) -> Option<u3
     if found.is_none() {
         let known = reference.topics.iter().filter(|topic| topic.block == words.block).map(|topic| topic.code.as_str());
         let hint = did_you_mean(&code, known);
-        item.refuse(format!("this block has no topic {code:?}{hint}"), "the code of a topic of topics.toml with this block");
+        item.refuse(
+            format!("this block has no topic {code:?}{hint}"),
+            "the code of a topic of topics.toml with this block",
+        );
     }
     found.map(|index| index as u32)
 }
@@ -232,7 +241,8 @@ fn term(written: &str, item: &Item) -> Option<Term> {
     };
     let prefix = bare.strip_suffix('*');
     let word = fold(prefix.unwrap_or(bare));
-    let sound = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c == '-') && !(marked && prefix.is_some());
+    let sound =
+        !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c == '-') && !(marked && prefix.is_some());
     if !sound {
         item.refuse(format!("{written:?} is not a word of a pattern"), PATTERN);
         return None;

@@ -8,7 +8,7 @@ mod files;
 mod item;
 pub mod lexicon;
 mod lexicon_checks;
-mod lexicon_read;
+pub(crate) mod lexicon_read;
 mod model_read;
 mod persons_read;
 pub mod pipeline;

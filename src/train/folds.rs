@@ -34,7 +34,13 @@ pub fn deal(labels: &[u8], folds: u8, seed: u64) -> Vec<u8> {
 pub type Held = Vec<[f32; LANES]>;
 
 /// Teaches a model for each fold on all others. `told` hears of each fold that is done.
-pub fn cross_validate(corpus: &Corpus, lexicon: &Lexicon, recipe: &Recipe, fold_of: &[u8], mut told: impl FnMut(u8)) -> Held {
+pub fn cross_validate(
+    corpus: &Corpus,
+    lexicon: &Lexicon,
+    recipe: &Recipe,
+    fold_of: &[u8],
+    mut told: impl FnMut(u8),
+) -> Held {
     let folds = fold_of.iter().copied().max().map_or(0, |fold| fold + 1);
     let mut margins = vec![[NEVER_TAUGHT; LANES]; corpus.texts.len()];
     for fold in 0..folds {

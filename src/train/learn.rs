@@ -37,7 +37,8 @@ pub fn learn(
     let mut measures = None;
     if folds > 1 {
         let fold_of = deal(&corpus.labels, folds, recipe.solver.seed);
-        let held = cross_validate(corpus, lexicon, recipe, &fold_of, |fold| told(&format!("fold {} of {folds}", fold + 1)));
+        let held =
+            cross_validate(corpus, lexicon, recipe, &fold_of, |fold| told(&format!("fold {} of {folds}", fold + 1)));
         let mut answers = Vec::with_capacity(all.len());
         for fold in 0..folds {
             let of_fold = |document: &&u32| fold_of[**document as usize] == fold;

@@ -128,7 +128,11 @@ impl std::fmt::Display for Measures {
         for point in &self.coverage {
             writeln!(f, "{:>8.2}  {:>8.3}  {:>15.2}", point.coverage, point.accuracy, point.threshold)?;
         }
-        writeln!(f, "\n{} texts, accuracy {:.3}, macro-F1 {:.3}, among the three best {:.3}", self.n, self.accuracy, self.macro_f1, self.top3)?;
+        writeln!(
+            f,
+            "\n{} texts, accuracy {:.3}, macro-F1 {:.3}, among the three best {:.3}",
+            self.n, self.accuracy, self.macro_f1, self.top3
+        )?;
         write!(f, "not determined {:.3}, accuracy of the rest {:.3}", self.unknown, self.accuracy_known)
     }
 }
@@ -151,7 +155,8 @@ mod tests {
         let measures = measure(&answers, &names);
         assert_eq!((measures.n, measures.accuracy, measures.top3), (4, 0.5, 0.75));
         assert_eq!((measures.unknown, measures.accuracy_known), (0.5, 1.0));
-        let of: Vec<_> = measures.classes.iter().map(|class| (class.code.as_str(), class.precision, class.recall)).collect();
+        let of: Vec<_> =
+            measures.classes.iter().map(|class| (class.code.as_str(), class.precision, class.recall)).collect();
         assert_eq!(of, [("a", 1.0, 0.5), ("b", 1.0 / 3.0, 1.0), ("c", 0.0, 0.0)]);
         assert!((measures.macro_f1 - (2.0 / 3.0 + 0.5) / 3.0).abs() < 1e-12);
         assert_eq!(measures.confusion, [[1, 1, 0], [0, 1, 0], [0, 1, 0]]);

@@ -65,7 +65,8 @@ pub fn solve(rows: &Rows, labels: &[u8], classes: usize, columns: usize, paramet
             .map(|worker| {
                 scope.spawn(move || {
                     let mine = (worker..classes).step_by(threads);
-                    mine.map(|class| (class, one(rows, labels, class as u8, classes, columns, parameters))).collect::<Vec<_>>()
+                    mine.map(|class| (class, one(rows, labels, class as u8, classes, columns, parameters)))
+                        .collect::<Vec<_>>()
                 })
             })
             .collect();

@@ -66,7 +66,8 @@ mod tests {
 
     #[test]
     fn tables_of_both_encodings_and_any_delimiter_are_read() {
-        let rows = read("номер;текст;блок\n1;\"Яма; глубокая\";roads\n2;;housing\n".as_bytes(), "текст", "блок").expect("sound");
+        let rows = read("номер;текст;блок\n1;\"Яма; глубокая\";roads\n2;;housing\n".as_bytes(), "текст", "блок")
+            .expect("sound");
         assert_eq!((rows.rows, rows.empty), (vec![("Яма; глубокая".to_owned(), "roads".to_owned())], 1));
         let (old, _, _) = WINDOWS_1251.encode("текст,блок\nНет света,energy\n");
         assert_eq!(read(&old, "текст", "блок").expect("sound").rows, [("Нет света".to_owned(), "energy".to_owned())]);
@@ -75,6 +76,9 @@ mod tests {
     #[test]
     fn a_column_that_is_not_there_is_named_with_those_that_are() {
         let error = read(b"text,label\n", "txt", "label").expect_err("no column");
-        assert_eq!(error.to_string(), "line 1: there is no column \"txt\"; did you mean \"text\"?; there are: text, label");
+        assert_eq!(
+            error.to_string(),
+            "line 1: there is no column \"txt\"; did you mean \"text\"?; there are: text, label"
+        );
     }
 }

@@ -48,7 +48,13 @@ impl Witness for Notes {
 }
 
 /// Classifies a text and says why. `tokens` are those of the text, made with these words.
-pub fn explain(classifier: &Classifier, text: &str, tokens: &Tokens, words: &Words, reader: &mut Reader) -> Explanation {
+pub fn explain(
+    classifier: &Classifier,
+    text: &str,
+    tokens: &Tokens,
+    words: &Words,
+    reader: &mut Reader,
+) -> Explanation {
     let mut notes = Notes::default();
     let outcome = classifier.classify_for(tokens, words, reader, &mut notes);
     let reason = |token: usize, phrase: Option<String>, weight: f32| {

@@ -54,7 +54,9 @@ pub enum ModelFileError {
     NotAModel,
     #[error("its header cannot be read: {0}")]
     Header(String),
-    #[error("has format {found} with features {features}; this version of tsur reads format {FORMAT} with features {FEATURES_VERSION}: train again")]
+    #[error(
+        "has format {found} with features {features}; this version of tsur reads format {FORMAT} with features {FEATURES_VERSION}: train again"
+    )]
     Version { found: u32, features: u32 },
     #[error("is damaged: its weights are not those that its header speaks of; copy it again, or train again")]
     Damaged,
