@@ -4,6 +4,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use tsur::enrich::classify::score::Reader;
 use tsur::text::{Tokens, Words, tokenize};
 
 /// A complaint of the usual length, made up.
@@ -26,5 +27,20 @@ fn tokens(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, tokens);
+/// By the shipped lexicon; the tokens are there already.
+fn classification(criterion: &mut Criterion) {
+    let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config"));
+    let config = tsur::config::load(folder, &|_| None).expect("the shipped configuration is sound");
+    let classifier = config.classifier();
+    let mut group = criterion.benchmark_group("text");
+    group.throughput(Throughput::Bytes(TEXT.len() as u64));
+    let (mut words, mut tokens, mut reader) = (Words::new(), Tokens::new(), Reader::new());
+    tokenize(TEXT, &mut words, &mut tokens);
+    group.bench_function("classification", |bencher| {
+        bencher.iter(|| black_box(classifier.classify(black_box(&tokens), &words, &mut reader)));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, tokens, classification);
 criterion_main!(benches);

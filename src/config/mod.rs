@@ -11,7 +11,7 @@ mod gazetteer_read;
 mod item;
 pub mod lexicon;
 mod lexicon_checks;
-mod lexicon_read;
+pub(crate) mod lexicon_read;
 mod model_read;
 mod persons_read;
 pub mod pipeline;
