@@ -6,6 +6,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::config::Config;
+use crate::enrich::enricher::TextBooks;
 use crate::enrich::identity::{IdentityKey, IdentityKeyError};
 use crate::enrich::names::NameLists;
 use crate::mapping::dictionaries::Dictionaries;
@@ -86,7 +87,9 @@ impl SharedRules {
             }
         };
         let names = Arc::new(NameLists::default());
-        let dictionaries = Arc::new(Dictionaries::new(Arc::new(config.reference.clone()), names.clone()));
+        let texts = TextBooks::build(&config.reference.texts)
+            .map_err(|problem| RulesError::Inconsistent(problem.to_string()))?;
+        let dictionaries = Arc::new(Dictionaries::new(Arc::new(config.reference.clone()), names.clone(), texts));
         let mut problems = Vec::new();
         let mut calendars = Vec::new();
         for spec in &config.calendars {

@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::config::reference::{Reference, normalise_name};
-use crate::enrich::mask::{PersonLexicon, mask};
+use crate::enrich::enricher::TextBooks;
+use crate::enrich::mask::mask;
 use crate::enrich::names::NameLists;
 use crate::mapping::words::tidy;
 use crate::model::case::{BlockId, BodyId, TerritoryId, TopicId, WordId};
@@ -19,7 +20,8 @@ const MAX_REMEMBERED: usize = 20_000;
 /// Dictionary entries by their interned numbers.
 pub struct Dictionaries {
     pub names: Arc<NameLists>,
-    pub persons: Arc<PersonLexicon>,
+    /// What texts are understood by.
+    pub texts: TextBooks,
     reference: Arc<Reference>,
     blocks: Vec<BlockId>,
     topics: Vec<(TopicId, BlockId)>,
@@ -28,7 +30,7 @@ pub struct Dictionaries {
 }
 
 impl Dictionaries {
-    pub fn new(reference: Arc<Reference>, names: Arc<NameLists>) -> Dictionaries {
+    pub fn new(reference: Arc<Reference>, names: Arc<NameLists>, texts: TextBooks) -> Dictionaries {
         let blocks: Vec<BlockId> =
             reference.blocks.iter().map(|block| BlockId(names.blocks.number(&block.code) as u8)).collect();
         let topics = reference
@@ -45,8 +47,7 @@ impl Dictionaries {
             .map(|territory| TerritoryId(names.territories.number(&territory.code)))
             .collect();
         let bodies = reference.bodies.iter().map(|body| BodyId(names.bodies.number(&body.code))).collect();
-        let persons = Arc::new(PersonLexicon::build(&reference.persons));
-        Dictionaries { names, persons, reference, blocks, topics, territories, bodies }
+        Dictionaries { names, texts, reference, blocks, topics, territories, bodies }
     }
 
     fn topic(&self, normal: &str) -> Option<(TopicId, BlockId)> {

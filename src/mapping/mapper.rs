@@ -71,7 +71,7 @@ pub struct Mapper {
 impl Mapper {
     pub fn new(pipeline: &Pipeline, dictionaries: Arc<Dictionaries>, identity: Arc<IdentityKey>) -> Mapper {
         let avro = pipeline.avro.as_ref().map(AvroDecoder::new);
-        let enricher = Enricher::new(dictionaries.persons.clone());
+        let enricher = Enricher::new(&dictionaries.texts);
         Mapper { plan: Plan::compile(pipeline), avro, identity, lookup: Lookup::new(dictionaries), enricher }
     }
 
