@@ -262,9 +262,12 @@ impl RepeatIndex {
         best
     }
 
-    /// 1 for the newest.
+    /// 1 for the newest, the limit for the one that is forgotten next.
     fn age(&self, entry: usize) -> usize {
-        (self.next + self.limit - entry) % self.limit
+        match (self.next + self.limit - entry) % self.limit {
+            0 => self.limit,
+            age => age,
+        }
     }
 
     fn walk(&self, kind: usize, key: u64, mut seen: impl FnMut(usize)) {
@@ -276,20 +279,13 @@ impl RepeatIndex {
         for _ in 0..LOOKED_AT {
             let Some(entry) = self.ring.get(at as usize) else { return };
             // A place that was written anew since belongs to another chain.
-            let older = self.age_or_oldest(at as usize);
+            let older = self.age(at as usize);
             if keys_of(&entry.message)[kind] != key || older <= age {
                 return;
             }
             age = older;
             seen(at as usize);
             at = entry.before[kind];
-        }
-    }
-
-    fn age_or_oldest(&self, entry: usize) -> usize {
-        match self.age(entry) {
-            0 => self.limit,
-            age => age,
         }
     }
 
