@@ -2,7 +2,6 @@
 
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use serde_json::json;
@@ -13,8 +12,7 @@ use crate::enrich::classify::Classifier;
 use crate::enrich::classify::explain::{Explanation, Reason, explain};
 use crate::enrich::classify::model_file;
 use crate::enrich::classify::score::Reader;
-use crate::enrich::enricher::Enricher;
-use crate::enrich::mask::PersonLexicon;
+use crate::enrich::enricher::{Enricher, TextBooks};
 use crate::text::{Tokens, Words, tokenize};
 use crate::train::corpus::label;
 use crate::train::learn::names;
@@ -76,7 +74,7 @@ pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
     let mut input = BufReader::new(input);
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut desk = Desk::default();
-    let mut enricher = enricher(&config);
+    let mut enricher = enricher(&config)?;
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -99,8 +97,8 @@ pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
 }
 
 /// What masks texts as the pipeline does, before anything else reads them.
-pub(super) fn enricher(config: &Config) -> Enricher {
-    Enricher::new(Arc::new(PersonLexicon::build(&config.reference.persons)))
+pub(super) fn enricher(config: &Config) -> anyhow::Result<Enricher> {
+    Ok(Enricher::new(&TextBooks::build(&config.reference.texts)?))
 }
 
 pub(super) fn masked(enricher: &mut Enricher, text: &str) -> String {
@@ -150,7 +148,7 @@ fn evaluate(
     let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
     let table = table::read(&bytes, columns.0, columns.1).with_context(|| file.display().to_string())?;
     let mut desk = Desk::default();
-    let mut enricher = enricher(config);
+    let mut enricher = enricher(config)?;
     let mut answers = Vec::with_capacity(table.rows.len());
     let mut foreign: Vec<&str> = Vec::new();
     let mut skipped = 0;

@@ -123,7 +123,7 @@ async fn selected(config: &Config, query: &str) -> anyhow::Result<Vec<(String, S
 
 fn corpus(config: &Config, rows: Vec<(String, String)>, args: &Args) -> anyhow::Result<CorpusBuilder> {
     let mut corpus = CorpusBuilder::default();
-    let mut enricher = enricher(config);
+    let mut enricher = enricher(config)?;
     let (mut skipped, mut foreign) = (0, Vec::<String>::new());
     for (text, written) in rows {
         if corpus.len() >= args.limit {
