@@ -21,7 +21,7 @@ pub struct ConfigFile {
 pub struct Folder(Vec<ConfigFile>);
 
 /// The folders with rules below the pipelines folder.
-const FOLDERS: [&str; 6] = ["", "alerts", "calendars", "policies", "reference", "reference/gazetteer"];
+pub const FOLDERS: [&str; 6] = ["", "alerts", "calendars", "policies", "reference", "reference/gazetteer"];
 
 /// Who is told of a case changes nothing in the rows of the journal.
 const NO_RULES: &str = "alerts";

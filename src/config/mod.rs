@@ -5,7 +5,7 @@
 mod alerts_read;
 mod avro_read;
 pub mod errors;
-mod files;
+pub(crate) mod files;
 pub mod gazetteer;
 mod gazetteer_read;
 mod item;
