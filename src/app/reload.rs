@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 
 use crate::app::registry::Registry;
 use crate::app::rules::{RulesError, SharedRules, SourceRules};
+use crate::config::files::FOLDERS;
 use crate::config::{Config, ConfigErrors, Pipeline};
 use crate::mapping::mapper::Mapper;
 use crate::model::time::Time;
@@ -135,6 +136,9 @@ impl Watcher {
     }
 
     fn check(&self, config: Config) -> Result<Option<NewRules>, Refused> {
+        if config.ladder != self.config.ladder {
+            return Err(Refused::NeedsRestart("the ladder of the alerts has changed".to_owned()));
+        }
         if config.rules == self.config.rules {
             return Ok(None);
         }
@@ -179,8 +183,7 @@ async fn look(folder: &Path) -> Look {
 
 fn files_of(folder: &Path) -> Look {
     let mut files = Look::new();
-    let inner = ["calendars", "policies", "reference"].map(|name| folder.join(name));
-    for folder in std::iter::once(folder.to_owned()).chain(inner) {
+    for folder in FOLDERS.map(|name| folder.join(name)) {
         let Ok(entries) = std::fs::read_dir(&folder) else { continue };
         for entry in entries.flatten() {
             // the target of a link, because a mounted configuration changes by another link

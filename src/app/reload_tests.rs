@@ -14,7 +14,7 @@ impl Folder {
         let project = Path::new(env!("CARGO_MANIFEST_DIR"));
         std::fs::create_dir(folder.path().join("config")).expect("made");
         std::fs::copy(project.join("config/tsur.toml"), folder.path().join("config/tsur.toml")).expect("copied");
-        for inner in ["", "calendars", "policies", "reference"] {
+        for inner in FOLDERS {
             let (from, to) = (project.join("pipelines").join(inner), folder.path().join("pipelines").join(inner));
             std::fs::create_dir_all(&to).expect("made");
             for entry in std::fs::read_dir(from).expect("listed").flatten().filter(|entry| entry.path().is_file()) {

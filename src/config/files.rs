@@ -21,7 +21,7 @@ pub struct ConfigFile {
 pub struct Folder(Vec<ConfigFile>);
 
 /// The folders with rules below the pipelines folder.
-const FOLDERS: [&str; 7] =
+pub const FOLDERS: [&str; 7] =
     ["", "alerts", "calendars", "policies", "reference", "reference/gazetteer", "reference/lexicon"];
 
 /// Who is told of a case changes nothing in the rows of the journal.

@@ -6,7 +6,7 @@ mod alerts_read;
 mod answer_read;
 mod avro_read;
 pub mod errors;
-mod files;
+pub(crate) mod files;
 pub mod gazetteer;
 mod gazetteer_read;
 mod item;

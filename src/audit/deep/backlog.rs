@@ -198,13 +198,13 @@ fn comparison_sql(minutes: &str, versions: &str) -> String {
                         SELECT case_key, kafka_offset, item, {STATE} FROM events
                         WHERE {OF_SHARE} AND outcome = 'applied' AND subject = 'case' AND kafka_offset >= {{lowest:UInt64}} AND kafka_offset < {{highest:UInt64}}
                     )
-                )
+                ) AS standing
                 LEFT JOIN
                 (
                     SELECT case_key AS moved_key, version AS moved_version,
                         arraySort(x -> x.1, groupArray((toUnixTimestamp(since), toUnixTimestamp(due_first), toUnixTimestamp(due_final), paused))) AS moved
                     FROM case_dues FINAL WHERE {OF_SHARE} GROUP BY case_key, version
-                ) ON case_key = moved_key AND s.13 = moved_version
+                ) AS dues ON standing.case_key = dues.moved_key AND tupleElement(standing.s, 13) = dues.moved_version
                 WHERE s.5 NOT IN ('answered', 'closed', 'rejected', 'deferred', 'duplicate')
             )
             GROUP BY minute, src, blk, terr, holder, version
