@@ -237,7 +237,7 @@ impl Desk {
     }
 
     fn take(&mut self, cases: &CaseStore, rules: &dyn DeadlineRules, now_millis: i64) -> Vec<Order> {
-        if self.timers.len() > 4 * cases.len() + 4096 {
+        if self.timers.len() > 8 * cases.len() + 4096 {
             self.rebuild(cases, rules);
         }
         let mut orders: Vec<Order> = Vec::new();
