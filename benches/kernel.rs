@@ -246,8 +246,9 @@ fn kernel(criterion: &mut Criterion, source: &'static str) {
                 place: &row.texts.place,
                 latitude: row.texts.latitude,
                 longitude: row.texts.longitude,
-                subject: tsur::model::words::Subject::Case,
-                extra: b"",
+                reading: row.texts.reading,
+                subject: row.facts.subject,
+                extra: &row.texts.extra,
             };
             let fate = Fate { outcome: row.fate.0, reason: row.fate.1, field: "", excerpt: b"" };
             block.push(position, fate, &told, Some(&row.case));

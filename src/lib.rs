@@ -25,3 +25,4 @@ pub mod telemetry;
 #[cfg(test)]
 mod testkit;
 pub mod text;
+pub mod train;

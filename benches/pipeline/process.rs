@@ -80,7 +80,7 @@ impl Setup {
         let _ = fs::remove_dir_all(&folder); // may not be there
         let pipelines = folder.join("pipelines");
         fs::create_dir_all(&pipelines)?;
-        for kind in ["alerts", "calendars", "policies", "reference", "reference/gazetteer"] {
+        for kind in ["alerts", "calendars", "policies", "reference", "reference/gazetteer", "reference/lexicon"] {
             fs::create_dir_all(pipelines.join(kind))?;
             for entry in fs::read_dir(root.join("pipelines").join(kind))? {
                 let entry = entry?;

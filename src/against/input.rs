@@ -14,12 +14,14 @@ use apache_avro::writer::datum::GenericDatumWriter;
 
 use crate::codec::{avro_schema, items};
 use crate::config::pipeline::{AvroLayout, Format, Framing, Payload, Pipeline, SchemaFile};
-use crate::publish::{FileKind, Row, TableReader};
+use crate::publish::{FileKind, Limits, Row, TableReader};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub enum InputKind {
     /// A table with a header
     Csv,
+    /// A workbook; the sheets that have the column of the case
+    Xlsx,
     /// A record a line
     Jsonl,
     /// An array of records, or one record
@@ -36,6 +38,7 @@ impl InputKind {
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
         match (FileKind::of(path), ending.as_str()) {
             (Some(FileKind::Csv), _) => InputKind::Csv,
+            (Some(FileKind::Xlsx), _) => InputKind::Xlsx,
             (Some(FileKind::JsonLines), _) => InputKind::Jsonl,
             (None, "json") => InputKind::Json,
             (None, "avro") => InputKind::Avro,
@@ -60,8 +63,10 @@ impl Input {
         let name = path.display();
         let bytes = || std::fs::read(path).with_context(|| format!("{name} cannot be read"));
         match kind.unwrap_or_else(|| InputKind::of(path)) {
-            InputKind::Csv => {
-                let reader = TableReader::open(path, Some(FileKind::Csv), pipeline, longest)?;
+            kind @ (InputKind::Csv | InputKind::Xlsx) => {
+                let kind = if kind == InputKind::Csv { FileKind::Csv } else { FileKind::Xlsx };
+                let limits = Limits { max_record_bytes: longest, sheet: None };
+                let reader = TableReader::open(path, Some(kind), pipeline, limits)?;
                 Ok(Input::Table(Box::new(reader), Row::default()))
             }
             InputKind::Jsonl => {

@@ -128,3 +128,93 @@ fn a_container_file_written_by_the_contract_is_read_by_it() {
     assert_eq!(state.registered_at.as_deref(), Some("2026-01-12T00:00:00+03:00"));
     assert_eq!((lines[1].field.as_str(), lines[1].value.as_str()), ("Статус", "Потерян"));
 }
+
+/// Good, repeated, late, broken and personal records, as a table.
+const TABLE: [[&str; 7]; 8] = [
+    ["incident_id", "event", "at", "municipality", "topic", "text", "author_name"],
+    [
+        "IM-1",
+        "found",
+        "2026-01-12T10:00:00+03:00",
+        "г. Рязань",
+        "Ямы и выбоины",
+        "Яма, звоните 8 910 123-45-67, почта ivan@example.org",
+        "Иванов И. И.",
+    ],
+    [
+        "IM-1",
+        "found",
+        "2026-01-12T10:00:00+03:00",
+        "г. Рязань",
+        "Ямы и выбоины",
+        "Яма, звоните 8 910 123-45-67, почта ivan@example.org",
+        "Иванов И. И.",
+    ],
+    ["IM-2", "found", "2026-01-15T20:00:00+03:00", "", "", "Снег", "-"],
+    ["IM-1", "answered", "2026-01-12T11:00:00+03:00", "", "", "", "-"],
+    ["IM-3", "found", "32.13.2026", "", "", "", "-"],
+    ["IM-4", "пропал 8 910 123-45-67", "2026-01-12T10:00:00+03:00", "", "", "", "-"],
+    ["", "found", "2026-01-12T10:00:00+03:00", "", "", "Без номера", "Петров П. П."],
+];
+
+fn as_csv() -> Vec<u8> {
+    let mut writer = csv::WriterBuilder::new().delimiter(b';').from_writer(Vec::new());
+    TABLE.iter().for_each(|row| writer.write_record(row).expect("written"));
+    writer.into_inner().expect("in memory")
+}
+
+/// The times that are some are serials, as a spreadsheet program makes them.
+fn as_workbook() -> Vec<u8> {
+    use crate::publish::sample_xlsx::{Value, workbook};
+    let cell = |text: &&'static str| match *text {
+        "2026-01-12T10:00:00+03:00" => Value::Date(46_034.0 + 10.0 / 24.0),
+        "2026-01-12T11:00:00+03:00" => Value::Date(46_034.0 + 11.0 / 24.0),
+        "2026-01-15T20:00:00+03:00" => Value::Date(46_037.0 + 20.0 / 24.0),
+        "" => Value::Empty,
+        text => Value::Text(text),
+    };
+    let mut rows = vec![vec![Value::Text("Сообщения за неделю")]];
+    rows.extend(TABLE.iter().map(|row| row.iter().map(cell).collect()));
+    workbook(&[("Лист1", false, rows)])
+}
+
+#[test]
+fn each_row_of_a_table_and_of_a_workbook_is_told_what_would_become_of_it() {
+    for (name, content, first_row) in [("messages.csv", as_csv(), 2), ("messages.xlsx", as_workbook(), 3)] {
+        let (lines, summary) = check("incident", name, &content);
+        assert_eq!(
+            summary,
+            Summary { applied: 3, duplicate: 1, ignored: 0, rejected: 3, late: 1 },
+            "{name}: {lines:#?}"
+        );
+        let told: Vec<(u64, &str, &str, &str)> = lines
+            .iter()
+            .map(|line| (line.record - first_row, line.outcome, line.reason, line.field.as_str()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (0, "applied", "", ""),
+                (1, "duplicate", "same_content", ""),
+                (2, "applied", "", ""),
+                (3, "applied", "", ""),
+                (4, "rejected", "bad_time", "at"),
+                (5, "rejected", "unknown_word", "event"),
+                (6, "rejected", "not_a_record", ""),
+            ],
+            "{name}"
+        );
+        assert_eq!(lines[3].late_for, ["minute"], "{name}");
+        let json: Vec<serde_json::Value> = lines.iter().map(|line| serde_json::to_value(line).expect("JSON")).collect();
+        let state = &json[0]["state"];
+        assert_eq!((&state["topic"], &state["territory"]), (&"roads.pits".into(), &"ryazan".into()), "{name}");
+        assert_eq!(state["registered_at"], "2026-01-12T10:00:00+03:00", "{name}");
+        assert!(state["policy"].as_str().is_some_and(|policy| !policy.is_empty()), "{name}");
+        assert_eq!((&json[0]["masked"]["phone"], &json[0]["masked"]["email"]), (&1.into(), &1.into()), "{name}");
+        assert_eq!(json[5]["value"], "пропал ‹телефон›", "{name}");
+        for line in &json {
+            let text = line.to_string();
+            assert!(["123-45-67", "ivan@", "Иванов", "Петров"].iter().all(|secret| !text.contains(secret)), "{text}");
+        }
+    }
+}

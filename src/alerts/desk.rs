@@ -71,6 +71,8 @@ pub struct Desk {
     orphans: Vec<Resolve>,
     /// The journal has the partition below this offset.
     landed: Offset,
+    /// When the clocks were last judged without records, and what had landed then.
+    judged: (u32, Offset),
     busy_until: Instant,
     start: Start,
 }
@@ -97,6 +99,7 @@ impl Desk {
             waiting: Vec::new(),
             orphans: Vec::new(),
             landed: Offset(0),
+            judged: (0, Offset(0)),
             busy_until: Instant::now() + CALM,
             start: Start::Wanted,
         }
@@ -109,12 +112,26 @@ impl Desk {
     }
 
     /// Other rules are in force: every clock is looked at anew. What was raised under a due time that still holds stays.
-    pub fn replan(&mut self, cases: &CaseStore) {
+    pub fn replan(&mut self, cases: &CaseStore, calendars: &[CalendarEnd], now_millis: i64) {
+        self.judge(now_millis);
         self.touched.extend(cases.iter().filter(|case| case.is_open()).map(|case| case.key));
+        if self.calendars.is_empty() {
+            return; // another desk tells of them
+        }
+        self.calendars = calendars.to_vec();
+        let is_over = |id: &AlertId| calendars.iter().all(|end| end.id() != *id);
+        for id in self.calendars_raised.extract_if(.., is_over) {
+            self.orphans.push(Resolve { id, version: now_millis as u64 });
+        }
+    }
+
+    /// Levels that were reached by now may have been raised and resolved before, under other rules.
+    fn judge(&mut self, now_millis: i64) {
+        self.judged = ((now_millis / 1000) as u32, self.landed);
     }
 
     /// Asks what was raised before, once; `true` when it is known.
-    fn has_started(&mut self, cases: &CaseStore, rules: &dyn DeadlineRules) -> bool {
+    fn has_started(&mut self, cases: &CaseStore, rules: &dyn DeadlineRules, now_millis: i64) -> bool {
         match &mut self.start {
             Start::Done => return true,
             Start::Wanted => {
@@ -125,7 +142,8 @@ impl Desk {
             }
             Start::Asked(answer) => match answer.try_recv() {
                 Ok(known) => {
-                    self.restore(cases, rules, known);
+                    self.judge(now_millis);
+                    self.restore(cases, rules, known, now_millis);
                     return true;
                 }
                 Err(oneshot::error::TryRecvError::Empty) => {}
@@ -136,12 +154,12 @@ impl Desk {
     }
 
     /// Takes over what was raised and sets the timers of all open cases.
-    fn restore(&mut self, cases: &CaseStore, rules: &dyn DeadlineRules, known: Vec<Known>) {
+    fn restore(&mut self, cases: &CaseStore, rules: &dyn DeadlineRules, known: Vec<Known>, now_millis: i64) {
         self.start = Start::Done;
         self.raised.clear();
         for alert in known {
             if alert.clock == CALENDAR {
-                self.restore_calendar(&alert);
+                self.restore_calendar(&alert, now_millis);
                 continue;
             }
             let case = match cases.find(CaseKey(alert.case_key)) {
@@ -164,11 +182,11 @@ impl Desk {
         self.rebuild(cases, rules);
     }
 
-    fn restore_calendar(&mut self, alert: &Known) {
+    fn restore_calendar(&mut self, alert: &Known, now_millis: i64) {
         if self.calendars.iter().any(|end| end.id() == alert.id) {
             self.calendars_raised.insert(alert.id);
         } else {
-            self.orphans.push(Resolve { id: alert.id, version: 0 });
+            self.orphans.push(Resolve { id: alert.id, version: now_millis as u64 });
         }
     }
 
@@ -207,7 +225,7 @@ impl Desk {
 
     /// Hands over what is due; never waits.
     pub fn turn(&mut self, cases: &CaseStore, rules: &dyn DeadlineRules, now_millis: i64) {
-        if Instant::now() < self.busy_until || !self.has_started(cases, rules) {
+        if Instant::now() < self.busy_until || !self.has_started(cases, rules, now_millis) {
             return;
         }
         let outbox = self.outbox.clone();
@@ -311,6 +329,7 @@ impl Desk {
             block: case.block,
             body: case.body,
             territory: case.territory,
+            may_be_back: timer.at <= self.judged.0 && case.version.offset() < self.judged.1,
         })
     }
 

@@ -113,7 +113,7 @@ fn after_a_restart_what_was_raised_stays_what_was_missed_comes_at_once_and_what_
     };
     let mut desk = desk();
     desk.landed(Offset(1));
-    desk.restore(&cases, &Plain, vec![known(&open, "warn_50"), known(&open, "gone_level"), known(&done, "warn_50")]);
+    desk.restore(&cases, &Plain, vec![known(&open, "warn_50"), known(&open, "gone_level"), known(&done, "warn_50")], 0);
     let (raised, resolved) = take(&mut desk, &cases, 1001);
     assert_eq!(raised, vec![alert_id(open.key, 1, due, "warn_80"), alert_id(open.key, 1, due, "breach")]);
     let over: BTreeSet<AlertId> = resolved.into_iter().collect();
@@ -212,9 +212,16 @@ fn other_rules_move_every_timer_and_resolve_what_they_undo() {
     for id in 1..=2 {
         cases.put(case(id, 0, 2000)); // recomputed without a record
     }
-    desk.replan(&cases);
+    desk.replan(&cases, &[], (BEGIN + 600) * 1000);
     assert_eq!(take(&mut desk, &cases, 700).1.len(), 2);
     assert_eq!(take(&mut desk, &cases, 1000).0.len(), 3, "two halves of the new terms, one 80 % of the old");
+    for id in 1..=2 {
+        cases.put(case(id, 0, 1000)); // and back again
+    }
+    desk.replan(&cases, &[], (BEGIN + 1000) * 1000);
+    let orders = desk.take(&cases, &Plain, (BEGIN + 1000) * 1000);
+    let back = orders.iter().filter(|order| matches!(order, Order::Raise(raise) if raise.may_be_back)).count();
+    assert_eq!(back, 4, "warnings that were taken back fire again, and the outbox is told to look");
 }
 
 #[test]
@@ -232,10 +239,12 @@ fn a_calendar_that_ends_soon_is_told_once_also_over_a_restart_and_resolved_when_
         due: time(500).seconds(),
     };
     let mut second = desk().watching(vec![end(500)]);
-    second.restore(&cases, &Plain, vec![known.clone()]);
+    second.restore(&cases, &Plain, vec![known.clone()], 0);
     assert_eq!(take(&mut second, &cases, 450), (vec![], vec![]));
+    second.replan(&cases, &[end(9000)], (BEGIN + 460) * 1000);
+    assert_eq!(take(&mut second, &cases, 460), (vec![], vec![known.id]), "the file was mended under way");
     let mut mended = desk().watching(vec![end(5000)]);
-    mended.restore(&cases, &Plain, vec![known.clone()]);
+    mended.restore(&cases, &Plain, vec![known.clone()], 0);
     assert_eq!(take(&mut mended, &cases, 450), (vec![], vec![known.id]));
 }
 
@@ -283,7 +292,7 @@ proptest! {
             } else {
                 desk = self::desk();
                 desk.landed(Offset(1));
-                desk.restore(&cases, &Plain, firing.values().cloned().collect());
+                desk.restore(&cases, &Plain, firing.values().cloned().collect(), 0);
             }
             now += wait;
             for order in desk.take(&cases, &Plain, (BEGIN + now) * 1000) {

@@ -51,6 +51,8 @@ pub struct Raise {
     pub block: BlockId,
     pub body: BodyId,
     pub territory: TerritoryId,
+    /// It may have been raised and resolved before without any record of the case, because rules changed to and fro.
+    pub may_be_back: bool,
 }
 
 /// The cause of an alert has ended.

@@ -193,6 +193,7 @@ impl Outbox {
     async fn deliver(&self, round: Round, state: &mut State) {
         let streams: Vec<StreamId> = round.streams.into_iter().collect();
         let mut rows = self.raised(&streams, &round.raises).await;
+        self.revive(&streams, &round.raises, &mut rows).await;
         rows.extend(round.calendars.iter().map(|(stream, end)| self.calendar_row(stream, end)));
         let raised = self.write(&mut state.notes, rows).await;
         for row in &raised {
@@ -245,6 +246,22 @@ impl Outbox {
                 }
             })
             .collect()
+    }
+
+    /// An alert that was resolved at the same row of its case, or later, fires again above that. There is room above: what
+    /// is added counts items of a record, and the next record of the case is 65,536 away.
+    async fn revive(&self, streams: &[StreamId], raises: &[(StreamId, Raise)], rows: &mut [AlertRow]) {
+        let back = raises.iter().filter(|(_, raise)| raise.may_be_back);
+        let ids: Vec<String> = back.map(|(_, raise)| id_text(raise.id)).collect();
+        if ids.is_empty() {
+            return;
+        }
+        let known = self.patiently(|| self.store.resolved_versions(streams, &ids)).await;
+        for row in rows {
+            if let Some(version) = known.get(&row.alert_id) {
+                row.version = row.version.max(((version >> VERSION_BITS) + 1) << VERSION_BITS);
+            }
+        }
     }
 
     fn row(&self, stream: &StreamId, raise: &Raise, case_id: &str) -> AlertRow {
@@ -404,6 +421,7 @@ mod tests {
             block: BlockId(0),
             body: BodyId(0),
             territory: TerritoryId(0),
+            may_be_back: false,
         })
     }
 

@@ -139,6 +139,28 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Versions of those of some alerts that are resolved.
+    pub async fn resolved_versions(
+        &self,
+        streams: &[StreamId],
+        ids: &[String],
+    ) -> Result<HashMap<String, u64>, StoreError> {
+        let mut versions = HashMap::new();
+        for ids in ids.chunks(KEYS) {
+            let sql = format!(
+                "SELECT alert_id, max(version) FROM alerts WHERE {} AND alert_id IN ('{}') \
+                 GROUP BY alert_id HAVING argMax(state, version) = 'resolved'",
+                places(streams),
+                ids.join("','")
+            );
+            let query = self.client.query(&sql);
+            versions.extend(tokio::time::timeout(CALL, query.fetch_all::<(String, u64)>()).await??);
+        }
+        Ok(versions)
+    }
+}
+
 /// Narrows a query to some partitions. Names of Kafka topics have no quotes: the configuration and Kafka refuse them.
 fn places(streams: &[StreamId]) -> String {
     let topics: Vec<String> = streams.iter().map(|stream| format!("'{}'", stream.topic)).collect();

@@ -48,8 +48,9 @@ pub enum Refused {
 pub fn rulebook(config: &Config, shared: &SharedRules, pipeline: &Pipeline) -> Arc<Rulebook<SourceRules>> {
     let rules = Arc::new(shared.of_source(&pipeline.source));
     let (pipeline, dictionaries, identity) = (pipeline.clone(), shared.dictionaries.clone(), shared.identity.clone());
+    let calendars = shared.calendar_ends(config.ladder.calendar_days);
     let mapper = move || Mapper::new(&pipeline, dictionaries.clone(), identity.clone());
-    Arc::new(Rulebook { version: config.rules, rules, mapper: Box::new(mapper) })
+    Arc::new(Rulebook { version: config.rules, rules, mapper: Box::new(mapper), calendars })
 }
 
 /// Watches the files of the rules, and SIGHUP, until the process ends.

@@ -13,7 +13,7 @@ use crate::model::calendar::{Calendar, add_hours};
 use crate::model::case::{Case, Flag};
 use crate::model::time::Time;
 use crate::model::words::Outcome;
-use crate::publish::{Row, TableReader};
+use crate::publish::{Limits, Row, TableReader};
 
 /// Office hours that a working day of the city's targets counts by; its own targets pass over no holiday.
 const OFFICE: &str = "name = \"office\"\n[office]\nmonday = { hours = \"08:30-17:30\" }\ntuesday = { hours = \"08:30-17:30\" }\n\
@@ -75,7 +75,8 @@ fn data() -> Option<PathBuf> {
 fn cases(config: &Config, file: &Path, now: Time) -> Vec<(String, String, Case)> {
     let pipeline = config.pipeline("requests_table").expect("added");
     let mut bench = Bench::new(config, "requests_table");
-    let mut rows = TableReader::open(file, None, pipeline, 1 << 20).unwrap_or_else(|error| panic!("{error}"));
+    let mut rows = TableReader::open(file, None, pipeline, Limits { max_record_bytes: 1 << 20, sheet: None })
+        .unwrap_or_else(|error| panic!("{error}"));
     let mut row = Row::default();
     let mut cases = Vec::new();
     while let Some(read) = rows.read(&mut row) {

@@ -96,7 +96,10 @@ impl SharedRules {
     }
 
     fn assemble(config: &Config, names: Arc<NameLists>, identity: Arc<IdentityKey>) -> Result<SharedRules, RulesError> {
-        let dictionaries = Arc::new(Dictionaries::new(Arc::new(config.reference.clone()), names.clone()));
+        let dictionaries = Dictionaries::new(Arc::new(config.reference.clone()), names.clone());
+        let has_words = !config.lexicon.blocks.is_empty() || config.trained.is_some();
+        let dictionaries =
+            Arc::new(if has_words { dictionaries.with_classifier(config.classifier()) } else { dictionaries });
         let mut problems = Vec::new();
         let mut calendars = Vec::new();
         for spec in &config.calendars {

@@ -27,7 +27,7 @@ fn project(path: &str) -> PathBuf {
 pub(super) fn installation(without: &[&str], added: &[(&str, String)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("tsur.toml"), "pipelines_dir = \"pipelines\"\n").expect("settings");
-    for sub in ["", "alerts", "calendars", "policies", "reference", "reference/gazetteer"] {
+    for sub in ["", "alerts", "calendars", "policies", "reference", "reference/gazetteer", "reference/lexicon"] {
         let to = folder.path().join("pipelines").join(sub);
         std::fs::create_dir_all(&to).expect("a folder");
         for entry in std::fs::read_dir(project("pipelines").join(sub)).expect("shipped") {

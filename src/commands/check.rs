@@ -85,6 +85,24 @@ pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
         config.calendars.len(),
         config.policies.len()
     );
+    let words: usize = config.lexicon.blocks.iter().map(|block| block.entries.len()).sum();
+    let rules: usize = config.lexicon.blocks.iter().map(|block| block.rules.len()).sum();
+    println!("lexicon of {} blocks: {words} words and phrases, {rules} rules", config.lexicon.blocks.len());
+    if let Some(trained) = &config.trained {
+        println!(
+            "model of {}: {} texts, {} blocks",
+            trained.header.day,
+            trained.header.texts,
+            trained.header.classes.len()
+        );
+        if trained.header.lexicon != config.lexicon.fingerprint() {
+            println!("note: the model was taught beside another lexicon; `tsur train` again when you can");
+        }
+    }
+    let silent: Vec<&str> = config.silent_topics().collect();
+    if !silent.is_empty() {
+        println!("note: no word of the lexicon speaks for {}", silent.join(", "));
+    }
     println!("configuration is sound, rules version {}", config.rules);
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 mod audit;
 mod check;
+mod classify;
 mod demo;
 mod explain;
 mod generate;
@@ -15,6 +16,7 @@ mod publish;
 mod rebuild;
 mod run;
 mod stop;
+mod train;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -69,6 +71,10 @@ enum Command {
     Generate(generate::Args),
     /// Prove by SQL that every record is accounted once and that projections equal the journal
     Audit(audit::Args),
+    /// Tell what texts are about and which words said so, or measure that on labelled texts
+    Classify(classify::Args),
+    /// Learn a model of blocks from labelled texts and measure it by cross-validation
+    Train(train::Args),
     /// Make tables anew from the journal and swap them in, while `tsur run` goes on
     Rebuild(rebuild::Args),
 }
@@ -87,6 +93,8 @@ pub fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Publish(args) => publish::main(&folder, &args),
         Command::Generate(args) => generate::main(&folder, &args),
         Command::Audit(args) => audit::main(&folder, &args),
+        Command::Classify(args) => classify::main(&folder, &args),
+        Command::Train(args) => train::main(&folder, &args),
         Command::Rebuild(args) => rebuild::main(&folder, &args),
     }
 }

@@ -21,7 +21,8 @@ pub struct ConfigFile {
 pub struct Folder(Vec<ConfigFile>);
 
 /// The folders with rules below the pipelines folder.
-pub const FOLDERS: [&str; 6] = ["", "alerts", "calendars", "policies", "reference", "reference/gazetteer"];
+pub const FOLDERS: [&str; 7] =
+    ["", "alerts", "calendars", "policies", "reference", "reference/gazetteer", "reference/lexicon"];
 
 /// Who is told of a case changes nothing in the rows of the journal.
 const NO_RULES: &str = "alerts";

@@ -9,6 +9,10 @@ pub(crate) mod files;
 pub mod gazetteer;
 mod gazetteer_read;
 mod item;
+pub mod lexicon;
+mod lexicon_checks;
+mod lexicon_read;
+mod model_read;
 mod persons_read;
 pub mod pipeline;
 mod pipeline_read;
@@ -27,12 +31,16 @@ pub mod units;
 use std::path::{Path, PathBuf};
 
 use crate::alerts::levels::Ladder;
+use crate::enrich::classify::Classifier;
 use crate::model::calendar::CalendarSpec;
 use crate::model::ids::RulesVersion;
 use crate::model::policy::PolicySpec;
 use errors::Errors;
 pub use errors::{ConfigError, ConfigErrors};
 use files::Folder;
+pub use lexicon::LexiconSpec;
+use lexicon_read::LexiconFile;
+pub use model_read::TrainedModel;
 pub use persons_read::shipped_persons;
 pub use pipeline::Pipeline;
 pub use reference::Reference;
@@ -50,19 +58,43 @@ pub struct Config {
     /// By name of the file.
     pub pipelines: Vec<Pipeline>,
     pub reference: Reference,
+    /// Empty where there is no folder `reference/lexicon`.
+    pub lexicon: LexiconSpec,
+    /// The model of `tsur train`, where there is one.
+    pub trained: Option<TrainedModel>,
     /// By name of the file. `Calendar::build` accepts each.
     pub calendars: Vec<CalendarSpec>,
     /// Of all files in the order of their names; `Policies::build` accepts them.
     pub policies: Vec<PolicySpec>,
     /// Levels and addressees of alerts, from `alerts/*.toml`.
     pub ladder: Ladder,
-    /// XXH3 of the content of all pipeline, policy, calendar and reference files, in the order of their names.
+    /// XXH3 of the content of all pipeline, policy, calendar and reference files, in the order of their names, and of the model.
     pub rules: RulesVersion,
     /// `settings.pipelines_dir`, resolved.
     pub pipelines_dir: PathBuf,
 }
 
 impl Config {
+    /// What classifies texts under this configuration.
+    pub fn classifier(&self) -> Classifier {
+        let model = self.trained.as_ref().map(|trained| trained.model.clone());
+        Classifier::new(&self.lexicon, &self.reference, model)
+    }
+
+    /// Codes of the topics that the lexicon has no words for, so only a source can name them.
+    pub fn silent_topics(&self) -> impl Iterator<Item = &str> {
+        let speaks = |topic: u32| {
+            self.lexicon.blocks.iter().any(|block| block.entries.iter().any(|entry| entry.topic == Some(topic)))
+        };
+        let topics = self.reference.topics.iter().enumerate();
+        topics.filter(move |(number, _)| !speaks(*number as u32)).map(|(_, topic)| topic.code.as_str())
+    }
+
+    /// Where `tsur train` writes the model and the pipeline reads it.
+    pub fn model_path(&self) -> PathBuf {
+        self.pipelines_dir.join(model_read::MODEL_FILE)
+    }
+
     pub fn pipeline(&self, name: &str) -> Option<&Pipeline> {
         self.pipelines.iter().find(|pipeline| pipeline.name == name)
     }
@@ -89,13 +121,16 @@ pub fn load(dir: &Path, env: Environment) -> Result<Config, ConfigErrors> {
     check_together(&pipelines, &folder, &errors);
     check_registry(&pipelines, &settings, &folder, &errors);
     let reference = read_reference(&folder, &pipelines_dir, &errors);
+    let lexicon = read_lexicon(&folder, &reference, &errors);
+    let trained = model_read::read(&pipelines_dir, &reference, &errors);
     let (calendars, policies) = rules_read::read(&folder, &pipelines, &reference, &errors);
     let ladder = alerts_read::read(&folder, &reference, &errors);
     let layouts = pipelines.iter().filter_map(|pipeline| pipeline.avro.as_ref());
     let schemas = layouts.flat_map(|layout| layout.contract.iter().chain(&layout.writers));
-    let rules = folder.rules_version(schemas.map(|file| file.text.as_str()));
+    let weights = trained.iter().map(|trained| trained.header.sha256.as_str());
+    let rules = folder.rules_version(schemas.map(|file| file.text.as_str()).chain(weights));
     errors.into_result()?;
-    Ok(Config { settings, pipelines, reference, calendars, policies, ladder, rules, pipelines_dir })
+    Ok(Config { settings, pipelines, reference, lexicon, trained, calendars, policies, ladder, rules, pipelines_dir })
 }
 
 /// Two pipelines must not read one Kafka topic, nor speak for one source: a case of it would be in two partitions, each
@@ -136,6 +171,15 @@ fn check_registry(pipelines: &[Pipeline], settings: &Settings, folder: &Folder, 
             );
         }
     }
+}
+
+/// Without words everything is «не определено».
+fn read_lexicon(folder: &Folder, reference: &Reference, errors: &Errors) -> LexiconSpec {
+    let files: Vec<LexiconFile> = folder
+        .inside("reference/lexicon")
+        .map(|file| LexiconFile { stem: &file.stem, name: &file.name, text: &file.text })
+        .collect();
+    lexicon_read::read(&files, reference, errors)
 }
 
 /// A folder without `reference/` is sound (everything is "unknown" then); one with half of the lists is not.

@@ -1,6 +1,7 @@
 //! Enrichment: masking, identities, names. Pure functions of the record and the dictionaries.
 
 pub mod bodies;
+pub mod classify;
 pub mod enricher;
 pub mod identity;
 pub mod locate;

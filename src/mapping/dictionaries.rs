@@ -1,15 +1,19 @@
 //! The region's dictionaries as a worker asks them: a name in any known spelling → an interned number.
-//! Shared, read-only; built from the reference files. Invariants: a name no dictionary has is "not known" for blocks,
-//! topics and territories, and stands for itself for bodies (an export names thousands of schools and clinics).
+//! Shared, read-only; built from the reference files. Invariants: a territory that no dictionary spells like that is read as
+//! an address, a body by its key; a name that is still unknown is "not known" for blocks, topics and territories, and stands for itself for bodies (an export names thousands of schools and clinics).
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::config::reference::{Reference, normalise_name};
+use crate::enrich::bodies::BodyNames;
+use crate::enrich::classify::Classifier;
+use crate::enrich::locate::{Atlas, Locator, Manner};
 use crate::enrich::mask::{PersonLexicon, mask};
 use crate::enrich::names::NameLists;
 use crate::mapping::words::tidy;
 use crate::model::case::{BlockId, BodyId, TerritoryId, TopicId, WordId};
+use crate::text::{Tokens, Words, tokenize};
 
 /// A name longer than this is a mistake of the sender, not a name (bytes).
 const MAX_NAME_BYTES: usize = 400;
@@ -20,11 +24,16 @@ const MAX_REMEMBERED: usize = 20_000;
 pub struct Dictionaries {
     pub names: Arc<NameLists>,
     pub persons: Arc<PersonLexicon>,
+    /// Names of places, for locators.
+    pub atlas: Arc<Atlas>,
+    /// `None` where there is no lexicon: texts say nothing of their block then.
+    pub classifier: Option<Classifier>,
     reference: Arc<Reference>,
     blocks: Vec<BlockId>,
     topics: Vec<(TopicId, BlockId)>,
     territories: Vec<TerritoryId>,
     bodies: Vec<BodyId>,
+    body_names: BodyNames,
 }
 
 impl Dictionaries {
@@ -46,7 +55,39 @@ impl Dictionaries {
             .collect();
         let bodies = reference.bodies.iter().map(|body| BodyId(names.bodies.number(&body.code))).collect();
         let persons = Arc::new(PersonLexicon::build(&reference.persons));
-        Dictionaries { names, persons, reference, blocks, topics, territories, bodies }
+        let (atlas, body_names) = (Arc::new(Atlas::new(&reference)), BodyNames::new(&reference));
+        Dictionaries {
+            names,
+            persons,
+            atlas,
+            body_names,
+            classifier: None,
+            reference,
+            blocks,
+            topics,
+            territories,
+            bodies,
+        }
+    }
+
+    /// The same, with words that tell what a text is about.
+    pub fn with_classifier(self, classifier: Classifier) -> Dictionaries {
+        Dictionaries { classifier: Some(classifier), ..self }
+    }
+
+    /// By place in the reference list; "not known" beyond its end.
+    pub fn block_at(&self, place: u8) -> BlockId {
+        self.blocks.get(usize::from(place)).copied().unwrap_or_default()
+    }
+
+    /// By place in the reference list; "not known" beyond its end.
+    pub fn topic_at(&self, place: u16) -> TopicId {
+        self.topics.get(usize::from(place)).map_or_else(TopicId::default, |(topic, _)| *topic)
+    }
+
+    /// By place in the reference list; "not known" beyond its end.
+    pub fn territory_at(&self, place: u16) -> TerritoryId {
+        self.territories.get(usize::from(place)).copied().unwrap_or_default()
     }
 
     fn topic(&self, normal: &str) -> Option<(TopicId, BlockId)> {
@@ -61,8 +102,10 @@ impl Dictionaries {
         self.reference.territory_index.get(normal).and_then(|place| self.territories.get(*place as usize)).copied()
     }
 
+    /// The exact name first; then any spelling that leaves the same key.
     fn body(&self, normal: &str) -> Option<BodyId> {
-        self.reference.body_index.get(normal).and_then(|place| self.bodies.get(*place as usize)).copied()
+        let place = self.reference.body_index.get(normal).copied().or_else(|| self.body_names.find(normal));
+        place.and_then(|place| self.bodies.get(place as usize)).copied()
     }
 }
 
@@ -82,6 +125,21 @@ pub struct Lookup {
     bodies: HashMap<Box<str>, BodyId, foldhash::fast::RandomState>,
     words: HashMap<Box<str>, WordId, foldhash::fast::RandomState>,
     folded: String,
+    places: PlaceReader,
+}
+
+/// Reads names of territories that no dictionary spells like that, as addresses.
+struct PlaceReader {
+    locator: Locator,
+    words: Words,
+    tokens: Tokens,
+}
+
+impl PlaceReader {
+    fn read(&mut self, spelling: &str) -> Option<u16> {
+        tokenize(spelling, &mut self.words, &mut self.tokens);
+        self.locator.locate(spelling, &self.tokens, &self.words, Manner::Address).territory
+    }
 }
 
 /// Where a message belongs by the source's own words.
@@ -93,7 +151,9 @@ pub struct Theme {
 
 impl Lookup {
     pub fn new(dictionaries: Arc<Dictionaries>) -> Lookup {
+        let locator = Locator::new(dictionaries.atlas.clone());
         Lookup {
+            places: PlaceReader { locator, words: Words::with_limit(MAX_REMEMBERED), tokens: Tokens::new() },
             dictionaries,
             themes: HashMap::default(),
             territories: HashMap::default(),
@@ -141,7 +201,16 @@ impl Lookup {
             return *known;
         }
         normalise_name(spelling, &mut self.folded);
-        let territory = self.dictionaries.territory(&self.folded).unwrap_or_default();
+        let territory = match self.dictionaries.territory(&self.folded) {
+            Some(known) => known,
+            None => {
+                let found = self.places.read(cut(spelling));
+                found
+                    .and_then(|index| self.dictionaries.territories.get(usize::from(index)))
+                    .copied()
+                    .unwrap_or_default()
+            }
+        };
         remember(&mut self.territories, spelling, territory);
         territory
     }

@@ -17,6 +17,7 @@ use crate::mapping::dictionaries::{Dictionaries, Lookup};
 use crate::mapping::plan::Plan;
 use crate::model::facts::{Facts, Shape};
 use crate::model::ids::CaseKey;
+use crate::model::reading::Reading;
 use crate::model::time::Time;
 use crate::model::words::{Field, Subject};
 
@@ -56,6 +57,8 @@ pub struct Texts {
     /// Rounded to about a hundred metres or what the file says; zero when unknown.
     pub latitude: f32,
     pub longitude: f32,
+    /// What the words say.
+    pub reading: Reading,
     /// What a record that is about no case says beside; a JSON object, masked, or empty.
     pub extra: Vec<u8>,
 }
@@ -73,7 +76,7 @@ pub struct Mapper {
 impl Mapper {
     pub fn new(pipeline: &Pipeline, dictionaries: Arc<Dictionaries>, identity: Arc<IdentityKey>) -> Mapper {
         let avro = pipeline.avro.as_ref().map(AvroDecoder::new);
-        let enricher = Enricher::new(dictionaries.persons.clone());
+        let enricher = Enricher::new(dictionaries.clone());
         Mapper { plan: Plan::compile(pipeline), avro, identity, lookup: Lookup::new(dictionaries), enricher }
     }
 
@@ -120,6 +123,7 @@ impl Mapper {
         texts.extra.clear();
         texts.masked = MaskCounts::default();
         (texts.latitude, texts.longitude) = (0.0, 0.0);
+        texts.reading = Reading::default();
         match &self.avro {
             None => json::decode(payload, &self.plan.columns, slots)?,
             Some(avro) => avro.decode(payload, &self.plan.columns, slots)?,
@@ -148,6 +152,7 @@ impl Mapper {
         let author = plan.text(slots, Field::AuthorId)?;
         facts.author_key = identity.author_key(&plan.source, &author);
         plan.map_texts(slots, enricher, &mut facts, texts)?;
+        enricher.complete(&mut facts, texts);
         plan.map_extras(slots, &facts, texts)?;
         for field in &plan.required {
             if plan.text(slots, *field)?.is_empty() {
@@ -237,6 +242,7 @@ impl Plan {
         Ok(())
     }
 
+    /// Everything that is made of words: masked texts, and what they say.
     fn map_texts(
         &self,
         slots: &[Value<'_>],
@@ -244,12 +250,16 @@ impl Plan {
         facts: &mut Facts,
         texts: &mut Texts,
     ) -> Result<(), Rejection> {
+        enricher.begin();
         if let Some(text) = self.raw_text(slots, Field::Text)? {
             texts.masked = enricher.mask_into(text, &mut texts.text);
             facts.has_text = true;
+            enricher.read(text);
         }
         if let Some(address) = self.raw_text(slots, Field::Address)? {
-            mask_into(without_flat(address), &mut texts.place);
+            let address = without_flat(address);
+            mask_into(address, &mut texts.place);
+            enricher.read_address(address);
         }
         texts.latitude = self.coordinate(slots, Field::Latitude, 90.0)?;
         texts.longitude = self.coordinate(slots, Field::Longitude, 180.0)?;

@@ -11,6 +11,7 @@ pub mod facts;
 mod holders;
 pub mod ids;
 pub mod policy;
+pub mod reading;
 pub mod redate;
 mod snapshot;
 pub mod time;

@@ -49,6 +49,25 @@ words! {
 }
 
 words! {
+    /// What the block of a case rests on.
+    Basis {
+        Source = 1 "source",
+        Text = 2 "text",
+    }
+}
+
+words! {
+    /// What the territory of a case rests on.
+    Placed {
+        /// The name that the source gives.
+        Name = 1 "name",
+        Coordinates = 2 "coordinates",
+        Address = 3 "address",
+        Text = 4 "text",
+    }
+}
+
+words! {
     /// What a record is about. All but the first have no life to follow: such a record is a fact of its own.
     Subject {
         Case = 1 "case",

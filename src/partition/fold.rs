@@ -17,6 +17,7 @@ use crate::model::case_store::{BacklogValue, CaseStore, Found};
 use crate::model::effects::{Dimensions, Effect};
 use crate::model::facts::Facts;
 use crate::model::ids::{CaseKey, Offset, RulesVersion};
+use crate::model::reading::Reading;
 use crate::model::redate::redated;
 use crate::model::time::Time;
 use crate::model::windows::{Retention, Windows};
@@ -310,6 +311,7 @@ impl<R: DeadlineRules> Fold<R> {
             place: &self.texts.place,
             latitude: self.texts.latitude,
             longitude: self.texts.longitude,
+            reading: self.texts.reading,
             subject: Subject::Case,
             extra: b"",
         };
@@ -362,6 +364,7 @@ impl<R: DeadlineRules> Fold<R> {
             place: b"",
             latitude: 0.0,
             longitude: 0.0,
+            reading: Reading::default(),
             subject: Subject::Case,
             extra: b"",
         };

@@ -30,6 +30,7 @@ impl<R: DeadlineRules> Fold<R> {
             place: &self.texts.place,
             latitude: self.texts.latitude,
             longitude: self.texts.longitude,
+            reading: self.texts.reading,
             subject: facts.subject,
             extra: &self.texts.extra,
         };

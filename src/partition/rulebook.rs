@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use tracing::info;
 
+use crate::alerts::calendars::CalendarEnd;
 use crate::mapping::mapper::Mapper;
 use crate::model::apply::DeadlineRules;
 use crate::model::ids::RulesVersion;
@@ -26,6 +27,8 @@ pub struct Rulebook<R> {
     pub rules: Arc<R>,
     /// A mapper of its own for each worker.
     pub mapper: Box<dyn Fn() -> Mapper + Send + Sync>,
+    /// Where the calendars of these rules end, for alerts.
+    pub calendars: Vec<CalendarEnd>,
 }
 
 /// The present rulebook of a source; a change of it is a change of the rules.
@@ -62,6 +65,9 @@ where
         self.a.rules = book.version;
         self.fold.adopt(book.rules.clone(), (book.mapper)());
         self.redate();
+        if let Some(desk) = &mut self.a.alerts {
+            desk.replan(&self.fold.cases, &book.calendars, self.a.clock.unix_millis());
+        }
     }
 
     /// Counts the running clocks of all open cases under the present rules.

@@ -1,15 +1,15 @@
-//! Rows of a CSV table as JSON objects: `;`, `,` or tab, UTF-8 or windows-1251, quoted cells with line ends, a header.
-//! Owner: `TableReader`. Invariants: all cells are texts under the names of the header in its order, but for the columns
-//! that the pipeline drops; a row has as many cells as the header or is refused; memory is bounded by the longest row allowed, even when a quote is never closed.
+//! Rows of a CSV table as JSON objects: `;`, `,` or tab, UTF-8 or windows-1251, quoted cells with line ends, a header with titles above it.
+//! Owner: `TableReader`. Invariants: a row has as many cells as the header or is refused (what becomes of them: `header`); memory is
+//! bounded by the longest row allowed, even when a quote is never closed.
 
 use std::io::{self, Cursor, Read};
 
 use csv::ByteRecord;
 use encoding_rs::WINDOWS_1251;
 
+use super::header::{Cell, Header, Search};
 use super::{Row, RowError, Source};
 use crate::config::pipeline::{Delimiter, Encoding, TableLayout};
-use crate::config::reader::did_you_mean;
 
 /// The header line must lie within this much of the file.
 const HEAD_BYTES: u64 = 256 * 1024;
@@ -19,10 +19,8 @@ pub struct CsvRows {
     pub(super) source: Source,
     reader: csv::Reader<Limited>,
     encoding: Encoding,
-    header: Vec<String>,
-    /// `"name":` of each column, escaped once; `None` where the column is left out.
-    prefixes: Vec<Option<Vec<u8>>>,
-    keys: Vec<usize>,
+    /// There as soon as there is a reader.
+    header: Option<Header>,
     cells: ByteRecord,
     ended: bool,
 }
@@ -48,7 +46,7 @@ impl CsvRows {
             Delimiter::Semicolon => b';',
             Delimiter::Comma => b',',
             Delimiter::Tab => b'\t',
-            Delimiter::Auto => delimiter_of(&head[bom..]),
+            Delimiter::Auto => delimiter_of(&head[bom..], &source.key_columns),
         };
         let mut start = Cursor::new(head);
         start.set_position(bom as u64);
@@ -62,67 +60,39 @@ impl CsvRows {
             .flexible(true)
             .buffer_capacity(64 * 1024)
             .from_reader(limited);
-        let mut rows = CsvRows {
-            source,
-            reader,
-            encoding,
-            header: Vec::new(),
-            prefixes: Vec::new(),
-            keys: Vec::new(),
-            cells: ByteRecord::new(),
-            ended: false,
-        };
+        let mut rows = CsvRows { source, reader, encoding, header: None, cells: ByteRecord::new(), ended: false };
         rows.read_header()?;
         Ok(rows)
     }
 
     fn read_header(&mut self) -> Result<(), RowError> {
-        let line = match self.next_cells() {
-            Some(line) => line?,
-            None => return Err(self.source.error(1, "is empty", "the first row must name the columns")),
+        let mut search = Search::default();
+        while !search.is_over() {
+            let line = match self.next_cells() {
+                Some(line) => line?,
+                None => break,
+            };
+            self.settle_encoding();
+            let cells = self.decoded(line)?;
+            match Header::of(&self.source, &cells) {
+                Some(header) => {
+                    self.header = Some(header);
+                    return Ok(());
+                }
+                None => search.pass(line, &cells),
+            }
+        }
+        Err(search.failed(&self.source))
+    }
+
+    /// The row in `cells` as texts.
+    fn decoded(&self, line: u64) -> Result<Vec<Cell<'_>>, RowError> {
+        let last = self.cells.len().saturating_sub(1);
+        let text = |(index, cell)| {
+            let cell = if index == last { without_cr(cell) } else { cell };
+            decode(self.encoding, cell).map(Cell::Text).ok_or_else(|| not_utf8(&self.source, line))
         };
-        self.settle_encoding();
-        for cell in &self.cells {
-            let cell = without_cr(cell);
-            let name = decode(self.encoding, cell).ok_or_else(|| not_utf8(&self.source, line))?;
-            self.header.push(name.split_whitespace().collect::<Vec<_>>().join(" "));
-        }
-        while self.header.last().is_some_and(String::is_empty) {
-            self.header.pop(); // lines that end with a delimiter
-        }
-        for (index, name) in self.header.iter().enumerate() {
-            if name.is_empty() {
-                return Err(self.source.error(
-                    line,
-                    format!("column {} has no name", index + 1),
-                    "name every column in the first row",
-                ));
-            }
-            if self.header[..index].contains(name) {
-                return Err(self.source.error(
-                    line,
-                    format!("column {name:?} is there twice"),
-                    "give each column its own name",
-                ));
-            }
-            let mut prefix = Vec::new();
-            push_json_text(&mut prefix, name);
-            prefix.push(b':');
-            self.prefixes.push((!self.source.drop.contains(name)).then_some(prefix));
-        }
-        self.keys =
-            self.source.key_columns.iter().filter_map(|key| self.header.iter().position(|name| name == key)).collect();
-        if self.keys.is_empty() {
-            let wanted = self.source.key_columns.join(" or ");
-            let hint = did_you_mean(&wanted, self.header.iter().map(String::as_str));
-            let problem = format!("has no column {wanted:?}{hint}; it has: {}", self.header.join(" | "));
-            return Err(self.source.error(
-                line,
-                problem,
-                "check the delimiter and the encoding, or the pipeline's case_id",
-            ));
-        }
-        Ok(())
+        self.cells.iter().enumerate().map(text).collect()
     }
 
     /// Reads the next row into `cells` and gives its line.
@@ -183,63 +153,14 @@ impl CsvRows {
             }
             self.settle_encoding();
             row.line = line;
-            match self.fill(row, line) {
+            let Some(header) = &self.header else { return None }; // `new` gives no reader without one
+            let filled = self.decoded(line).and_then(|cells| header.fill(&self.source, line, &cells, row));
+            match filled {
                 Ok(true) => return Some(Ok(())),
                 Ok(false) => continue,
                 Err(error) => return Some(Err(error)),
             }
         }
-    }
-
-    /// `false` for a header that comes again, as in files put together from several exports.
-    fn fill(&self, row: &mut Row, line: u64) -> Result<bool, RowError> {
-        let width = self.header.len();
-        let beyond = self.cells.iter().skip(width).any(|cell| !cell.trim_ascii().is_empty());
-        if self.cells.len() < width || beyond {
-            let problem = format!("has {} cells, the header has {width}", self.cells.len());
-            return Err(self.source.error(
-                line,
-                problem,
-                "put cells that contain the delimiter or a line end in quotation marks",
-            ));
-        }
-        row.key.clear();
-        row.payload.clear();
-        let mut is_header = true;
-        for (index, cell) in self.cells.iter().take(width).enumerate() {
-            let cell = if index + 1 == self.cells.len() { without_cr(cell) } else { cell };
-            let text = decode(self.encoding, cell).ok_or_else(|| not_utf8(&self.source, line))?;
-            is_header &= text.trim() == self.header[index];
-            if let Some(prefix) = &self.prefixes[index] {
-                row.payload.push(if row.payload.is_empty() { b'{' } else { b',' });
-                row.payload.extend_from_slice(prefix);
-                push_json_text(&mut row.payload, &text);
-            }
-        }
-        row.payload.push(b'}');
-        if is_header {
-            return Ok(false);
-        }
-        for key in &self.keys {
-            let cell = self.cells.get(*key).unwrap_or_default();
-            let text = decode(self.encoding, cell).ok_or_else(|| not_utf8(&self.source, line))?;
-            if self.source.is_key(text.trim()) {
-                row.key.extend_from_slice(text.trim().as_bytes());
-                break;
-            }
-        }
-        if row.key.is_empty() {
-            return Err(self.source.no_key(line));
-        }
-        if row.payload.len() > self.source.max_record_bytes {
-            let problem = format!("is {} bytes long as JSON", row.payload.len());
-            return Err(self.source.error(
-                line,
-                problem,
-                format!("at most {} are allowed", self.source.max_record_bytes),
-            ));
-        }
-        Ok(true)
     }
 
     pub fn bytes_done(&self) -> u64 {
@@ -268,27 +189,33 @@ fn decode(encoding: Encoding, cell: &[u8]) -> Option<std::borrow::Cow<'_, str>> 
     }
 }
 
-/// The one of `;`, tab and `,` that the header line has most of, outside quotation marks.
-fn delimiter_of(head: &[u8]) -> u8 {
-    let mut counts = [(0_u32, b','), (0, b'\t'), (0, b';')];
-    let mut quoted = false;
-    for byte in head {
-        match byte {
-            b'"' => quoted = !quoted,
-            b'\n' if !quoted => break,
-            byte if !quoted => counts.iter_mut().filter(|(_, mark)| mark == byte).for_each(|(count, _)| *count += 1),
-            _ => {}
-        }
-    }
+/// The one of `;`, tab and `,` that the header line has most of, outside quotation marks. The header is the first line with the
+/// name of a key column and a delimiter, because titles may stand above it; without one it is the first line.
+fn delimiter_of(head: &[u8], keys: &[String]) -> u8 {
+    let named = |line: &&[u8]| {
+        keys.iter().any(|key| {
+            let old = WINDOWS_1251.encode(key).0;
+            memchr::memmem::find(line, key.as_bytes()).is_some() || memchr::memmem::find(line, &old).is_some()
+        })
+    };
+    let lines = || head.split(|byte| *byte == b'\n');
+    let header = lines().filter(named).find(|line| marks_of(line).iter().any(|(count, _)| *count > 0));
+    let counts = marks_of(header.or_else(|| lines().next()).unwrap_or_default());
     // Of equal counts the last wins: `;`, the mark of exports made in Russia.
     counts.iter().max_by_key(|(count, _)| *count).map_or(b';', |(_, mark)| *mark)
 }
 
-/// `text` as a JSON string.
-fn push_json_text(out: &mut Vec<u8>, text: &str) {
-    // Writing a str into a Vec cannot fail.
-    let written = serde_json::to_writer(out, text);
-    debug_assert!(written.is_ok());
+fn marks_of(line: &[u8]) -> [(u32, u8); 3] {
+    let mut counts = [(0_u32, b','), (0, b'\t'), (0, b';')];
+    let mut quoted = false;
+    for byte in line {
+        match byte {
+            b'"' => quoted = !quoted,
+            byte if !quoted => counts.iter_mut().filter(|(_, mark)| mark == byte).for_each(|(count, _)| *count += 1),
+            _ => {}
+        }
+    }
+    counts
 }
 
 /// Gives up when one row takes more than the limit: an open quotation mark would swallow the file into memory.

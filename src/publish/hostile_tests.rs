@@ -13,13 +13,14 @@ const LIMIT: usize = 4096;
 fn each_row_is_read_or_refused(kind: FileKind, bytes: &[u8]) {
     let input = Box::new(std::io::Cursor::new(bytes.to_vec()));
     let pipeline = pipeline("id");
-    let mut reader = match TableReader::from_input("f", kind, input, &pipeline, LIMIT) {
-        Ok(reader) => reader,
-        Err(problem) => {
-            assert!(problem.to_string().starts_with("f:"), "{problem}");
-            return;
-        }
-    };
+    let mut reader =
+        match TableReader::from_input("f", kind, input, &pipeline, Limits { max_record_bytes: LIMIT, sheet: None }) {
+            Ok(reader) => reader,
+            Err(problem) => {
+                assert!(problem.to_string().starts_with("f:"), "{problem}");
+                return;
+            }
+        };
     let mut row = Row::default();
     let mut outcomes = 0;
     while let Some(read) = reader.read(&mut row) {
@@ -41,6 +42,7 @@ proptest! {
         let bytes = if with_header { [b"id;text\n".as_slice(), &bytes].concat() } else { bytes };
         each_row_is_read_or_refused(FileKind::Csv, &bytes);
         each_row_is_read_or_refused(FileKind::JsonLines, &bytes);
+        each_row_is_read_or_refused(FileKind::Xlsx, &bytes);
     }
 
     #[test]

@@ -50,10 +50,11 @@ pub(super) fn pipeline(key: &str) -> Pipeline {
 /// Each row as `line key payload`, or the message.
 pub(super) fn rows_of(kind: FileKind, bytes: &[u8], pipeline: &Pipeline, limit: usize) -> Vec<String> {
     let input = Box::new(Cursor::new(bytes.to_vec()));
-    let mut reader = match TableReader::from_input("f", kind, input, pipeline, limit) {
-        Ok(reader) => reader,
-        Err(error) => return vec![error.to_string()],
-    };
+    let mut reader =
+        match TableReader::from_input("f", kind, input, pipeline, Limits { max_record_bytes: limit, sheet: None }) {
+            Ok(reader) => reader,
+            Err(error) => return vec![error.to_string()],
+        };
     let mut row = Row::default();
     let mut rows = Vec::new();
     while let Some(read) = reader.read(&mut row) {
@@ -144,7 +145,6 @@ fn a_table_without_the_column_of_the_case_is_refused_at_once() {
         "{}",
         rows[0]
     );
-    assert!(csv("Номер;а;а\n".as_bytes())[0].contains("is there twice"));
     assert!(csv(b"")[0].starts_with("f:1: is empty"));
     assert!(csv(b"\xff\xfe1\x00")[0].contains("UTF-16"));
 }
@@ -190,4 +190,124 @@ fn columns_that_nobody_reads_are_left_out_of_tables_and_of_json() {
     let lines = "{\"id\":1, \"ФИО\":\"Иванов\",\"who\":{\"name\":\"И\",\"age\":5}}\n{\"id\": 2}\n";
     let lines = rows_of(FileKind::JsonLines, lines.as_bytes(), &dropping, 1000);
     assert_eq!(lines, ["1 1 {\"id\":1,\"who\":{\"age\":5}}", "2 2 {\"id\": 2}"]);
+}
+
+/// A pipeline as the export of a registry has it: a number, a date, a mark.
+fn export() -> Pipeline {
+    let mut export = pipeline("Номер");
+    for (field, column, format) in [
+        (Field::RegisteredAt, "Дата поступления", TimeFormat::DayMonthYear),
+        (Field::EventAt, "Время", TimeFormat::Iso8601),
+        (Field::Rating, "Оценка", TimeFormat::default()),
+        (Field::Topic, "Факт", TimeFormat::default()),
+    ] {
+        let columns = vec![column.to_owned()];
+        export.fields.push(FieldMapping { field, columns, format, ..export.fields[0].clone() });
+    }
+    export
+}
+
+#[test]
+fn titles_above_the_header_are_passed_over_and_a_report_without_one_is_refused() {
+    let text = "Выгрузка сообщений, Номер 5\nза период, с 01.01.2026\n\nНомер;Факт\n1;а\n";
+    assert_eq!(csv(text.as_bytes()), ["5 1 {\"Номер\":\"1\",\"Факт\":\"а\"}"]);
+    let (old, _, _) = encoding_rs::WINDOWS_1251.encode(text);
+    assert_eq!(csv(&old), ["5 1 {\"Номер\":\"1\",\"Факт\":\"а\"}"]);
+    let endless = format!("{}Номер;Факт\n1;а\n", "заголовок;\n".repeat(60));
+    let refused = csv(endless.as_bytes());
+    assert!(refused.len() == 1 && refused[0].contains("has no column \"Номер\""), "{refused:?}");
+}
+
+#[test]
+fn a_repeated_name_is_left_out_where_nobody_reads_it_and_must_agree_where_somebody_does() {
+    assert_eq!(csv("Номер;а;а\n1;x;y\n".as_bytes()), ["2 1 {\"Номер\":\"1\",\"а\":\"x\"}"]);
+    let text = "Номер;Факт;Номер\n1;а;1\n2;б;3\n4;в;4.0\n";
+    assert_eq!(
+        csv(text.as_bytes()),
+        [
+            "2 1 {\"Номер\":\"1\",\"Факт\":\"а\"}",
+            "f:3: has two values under \"Номер\"; the header has this name twice; rename the column that is not meant",
+            "4 4 {\"Номер\":\"4\",\"Факт\":\"в\"}",
+        ]
+    );
+    assert_eq!(
+        csv("Номер;;Факт\n1;x;а\n".as_bytes()),
+        ["2 1 {\"Номер\":\"1\",\"Факт\":\"а\"}"],
+        "nobody reads a column without a name"
+    );
+}
+
+#[test]
+fn numbers_and_dates_that_a_spreadsheet_made_of_texts_are_what_the_pipeline_reads() {
+    let text = "Номер;Дата поступления;Оценка;Факт\n327441806.0;46028;5.0;5.0\n7;06.01.2026;-;-\n";
+    assert_eq!(
+        rows_of(FileKind::Csv, text.as_bytes(), &export(), 1000),
+        [
+            "2 327441806 {\"Номер\":\"327441806\",\"Дата поступления\":\"06.01.2026\",\"Оценка\":\"5\",\"Факт\":\"5.0\"}",
+            "3 7 {\"Номер\":\"7\",\"Дата поступления\":\"06.01.2026\",\"Оценка\":\"-\",\"Факт\":\"-\"}",
+        ]
+    );
+}
+
+fn example() -> Vec<u8> {
+    use sample_xlsx::Value::{Date, Empty, Number, Text};
+    let notes = vec![vec![Text("Пояснения")], vec![Text("кто составил")]];
+    let january = vec![
+        vec![Text("Выгрузка за январь")],
+        vec![],
+        vec![Text("Номер"), Text("Дата  поступления"), Text("Время"), Text("Оценка"), Text("Факт"), Empty],
+        vec![Number(327_441_806.0), Date(46_028.0), Date(46_028.5), Number(5.0), Text("Яма <глубокая> & \"большая\"")],
+        vec![],
+        vec![Text("327441807"), Number(46_029.0), Empty, Text("4.0"), Number(2.5)],
+        vec![Empty, Text("итого"), Empty, Number(9.0)],
+        vec![Text("Номер"), Text("Дата поступления"), Text("Время"), Text("Оценка"), Text("Факт")],
+    ];
+    let february = vec![vec![Text("Факт"), Text("Номер")], vec![Text("Снег"), Number(8.0)]];
+    let hidden = vec![vec![Text("Номер")], vec![Number(99.0)]];
+    sample_xlsx::workbook(&[
+        ("О файле", false, notes),
+        ("Январь", false, january),
+        ("Скрытый", true, hidden),
+        ("Февраль", false, february),
+    ])
+}
+
+#[test]
+fn the_sheets_of_a_workbook_are_read_in_order_with_their_titles_dates_and_numbers() {
+    let rows = rows_of(FileKind::Xlsx, &example(), &export(), 1000);
+    assert_eq!(
+        rows,
+        [
+            "4 327441806 {\"Номер\":\"327441806\",\"Дата поступления\":\"06.01.2026\",\"Время\":\"2026-01-06T12:00:00+03:00\",\
+             \"Оценка\":\"5\",\"Факт\":\"Яма <глубокая> & \\\"большая\\\"\"}",
+            "6 327441807 {\"Номер\":\"327441807\",\"Дата поступления\":\"07.01.2026\",\"Время\":\"\",\"Оценка\":\"4\",\"Факт\":\"2.5\"}",
+            "f[Январь]:7: has no value in Номер; every row needs the number of its case there",
+            "2 8 {\"Факт\":\"Снег\",\"Номер\":\"8\"}",
+        ]
+    );
+    let input = || Box::new(Cursor::new(example()));
+    let open = |sheet| {
+        TableReader::from_input("f", FileKind::Xlsx, input(), &export(), Limits { max_record_bytes: 1000, sheet })
+    };
+    let mut february = open(Some("Февраль")).expect("there");
+    let mut row = Row::default();
+    assert_eq!((february.read(&mut row), row.key.as_slice(), february.name()), (Some(Ok(())), &b"8"[..], "f[Февраль]"));
+    assert_eq!(february.read(&mut row), None);
+    let refused = open(Some("Март")).err().expect("refused").to_string();
+    assert!(refused.contains("has no sheet \"Март\""), "{refused}");
+    let mut all = open(None).expect("there");
+    while all.read(&mut row).is_some() {}
+    assert_eq!(all.left_out(), ["f[О файле]"]);
+}
+
+#[test]
+fn a_workbook_that_is_none_or_has_no_column_of_the_case_is_refused_at_once() {
+    let rows = |bytes: &[u8]| rows_of(FileKind::Xlsx, bytes, &export(), 1000).join("\n");
+    assert!(rows(b"not a workbook").contains("is no sound XLSX file"), "{}", rows(b"not a workbook"));
+    assert!(rows(b"\xd0\xcf\x11\xe0 old").contains("is an old .xls file"));
+    let mut cut = example();
+    cut.truncate(cut.len() / 2);
+    assert!(rows(&cut).contains("is no sound XLSX file"));
+    let other = sample_xlsx::workbook(&[("Лист1", false, vec![vec![sample_xlsx::Value::Text("Номр")]])]);
+    assert!(rows(&other).contains("f[Лист1]:1: has no column \"Номер\"; did you mean \"Номр\"?"), "{}", rows(&other));
 }

@@ -9,12 +9,14 @@ use crate::enrich::names::NameLists;
 use crate::model::case::{Case, Flag};
 use crate::model::effects::{Dimensions, Effect};
 use crate::model::ids::{CaseKey, Offset, RulesVersion};
+use crate::model::reading::Reading;
 use crate::model::time::{Time, seconds_or_zero};
 use crate::model::words::{
     Clock, Decision, EffectKind, EventKind, Law, MessageKind, Outcome, Priority, Reaction, Status, Subject,
 };
 use crate::partition::ports::StreamId;
 use crate::sink::native::{BlockWriter, Dictionary, Fixed, Text};
+use crate::sink::reading_columns::ReadingColumns;
 
 /// Where a row comes from.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +53,8 @@ pub struct Told<'a> {
     pub place: &'a [u8],
     pub latitude: f32,
     pub longitude: f32,
+    /// What the words of the text say.
+    pub reading: Reading,
     pub subject: Subject,
     /// What a record that is about no case says beside, as JSON.
     pub extra: &'a [u8],
@@ -84,6 +88,7 @@ pub struct JournalBlock {
     place: Text,
     latitude: Fixed,
     longitude: Fixed,
+    reading: ReadingColumns,
     subject: Fixed,
     extra: Text,
     case: CaseColumns,
@@ -195,6 +200,7 @@ impl JournalBlock {
             place: Text::default(),
             latitude: Fixed::default(),
             longitude: Fixed::default(),
+            reading: ReadingColumns::default(),
             subject: Fixed::default(),
             extra: Text::default(),
             case: CaseColumns::default(),
@@ -213,7 +219,7 @@ impl JournalBlock {
             + self.case_id.bytes()
             + self.place.bytes()
             + self.extra.bytes()
-            + self.rows * 226
+            + self.rows * 236
     }
 
     /// Adds one row. `case` is the case after the record, `None` where there is none (a rejected record).
@@ -247,6 +253,7 @@ impl JournalBlock {
         self.place.push(told.place);
         self.latitude.f32(told.latitude);
         self.longitude.f32(told.longitude);
+        self.reading.push(&told.reading, &self.names);
         let nobody = Case::unknown(CaseKey(0));
         self.subject.u8(told.subject.code());
         self.extra.push(told.extra);
@@ -285,6 +292,7 @@ impl JournalBlock {
         out.text("place", &mut self.place);
         out.fixed("latitude", "Float32", &mut self.latitude);
         out.fixed("longitude", "Float32", &mut self.longitude);
+        self.reading.write(&mut out);
         out.fixed("subject", &enum_type(Subject::ALL, Subject::name, Subject::code, false), &mut self.subject);
         out.text("extra", &mut self.extra);
         self.case.write(&mut out);
@@ -421,7 +429,7 @@ impl CaseColumns {
 }
 
 /// The `Enum8` type of a vocabulary, with an empty word zero where "not given" is possible.
-pub fn enum_type<T: Copy>(all: &[T], name: fn(T) -> &'static str, code: fn(T) -> u8, or_empty: bool) -> String {
+pub(super) fn enum_type<T: Copy>(all: &[T], name: fn(T) -> &'static str, code: fn(T) -> u8, or_empty: bool) -> String {
     let mut words: Vec<String> = if or_empty { vec!["'' = 0".to_owned()] } else { Vec::new() };
     words.extend(all.iter().map(|word| format!("'{}' = {}", name(*word), code(*word))));
     format!("Enum8({})", words.join(", "))

@@ -9,6 +9,7 @@ pub mod history;
 pub mod journal;
 pub mod migrations;
 pub mod native;
+mod reading_columns;
 mod statements;
 mod window_rows;
 pub mod window_sql;

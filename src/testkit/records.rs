@@ -163,7 +163,12 @@ fn mapper() -> Mapper {
 /// What a worker is sent when the rules change.
 pub fn rulebook(version: u8) -> Arc<Rulebook<TestRules>> {
     let rules = Arc::new(TestRules::new(version));
-    Arc::new(Rulebook { version: RulesVersion(u32::from(version)), rules, mapper: Box::new(mapper) })
+    Arc::new(Rulebook {
+        version: RulesVersion(u32::from(version)),
+        rules,
+        mapper: Box::new(mapper),
+        calendars: Vec::new(),
+    })
 }
 
 /// An empty fold.

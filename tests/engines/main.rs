@@ -20,6 +20,8 @@ mod rebuild;
 mod recovery_table;
 mod rejects;
 mod rules;
+#[path = "../../src/publish/sample_xlsx.rs"]
+mod sample_xlsx;
 mod schema;
 mod shutdown;
 mod support;

@@ -135,8 +135,8 @@ fn an_export_published_twice_is_in_the_topic_twice_under_the_same_keys() {
     assert!(problem.contains("does not exist") && problem.contains("tsur migrate --create-topics"), "{problem}");
 
     place.create_topics();
-    for _ in 0..2 {
-        let (code, result, problem) = said(&place.tsur(&["publish", "pos", &file]));
+    for again in [&[][..], &["--again"]] {
+        let (code, result, problem) = said(&place.tsur(&[&["publish", "pos", &file], again].concat()));
         assert_eq!(result, format!("published 500 records to topic {}, 0 bad rows\n", place.topic("pos")), "{problem}");
         assert_eq!(code, 0);
     }
@@ -173,6 +173,115 @@ fn bad_rows_are_named_with_their_line_and_the_others_are_published() {
     let mut keys: Vec<String> = place.read(&place.topic("pos")).into_iter().map(|record| record.1).collect();
     keys.sort();
     assert_eq!(keys, ["1", "2", "2"]);
+}
+
+#[test]
+fn a_workbook_is_published_once_goes_on_after_an_interruption_and_reports_row_by_row() {
+    use crate::sample_xlsx::{Value, workbook};
+    let Some(place) = Place::open("workbook") else { return };
+    place.create_topics();
+    let header = || tsur::generate::POS_COLUMNS.iter().map(|name| Value::Text(name)).collect::<Vec<_>>();
+    let row = |number: f64| {
+        let cell = |name: &&str| match *name {
+            "Номер" => Value::Number(number),
+            "Дата поступления" => Value::Date(46_028.0),
+            "Оценка ответа заявителем" => Value::Number(5.0),
+            "Статус" => Value::Text("На модерации"),
+            "ФИО исполнителя" => Value::Text("Образцов Образец Образцович"),
+            _ => Value::Text("-"),
+        };
+        tsur::generate::POS_COLUMNS.iter().map(cell).collect::<Vec<_>>()
+    };
+    let first =
+        vec![vec![Value::Text("Выгрузка ПОС")], header(), row(1.0), row(2.0), vec![Value::Empty, Value::Text("итого")]];
+    let second = vec![header(), row(3.0), row(4.0)];
+    let notes = vec![vec![Value::Text("Пояснения")]];
+    let sheets = [("Январь", false, first), ("Февраль", false, second), ("Пояснения", false, notes)];
+    let path = place.home.path().join("export.xlsx");
+    std::fs::write(&path, workbook(&sheets)).expect("written");
+    let (file, report) = (path.display().to_string(), place.home.path().join("report.csv").display().to_string());
+
+    let (code, result, problems) = said(&place.tsur(&["publish", "pos", &file, "--limit", "1", "--report", &report]));
+    assert_eq!(code, 0, "{problems}");
+    assert!(result.contains("[Январь]") || result.contains("repeat the command"), "{result}");
+    let (code, result, problems) = said(&place.tsur(&["publish", "pos", &file, "--report", &report]));
+    assert_eq!((code, result), (1, format!("published 3 records to topic {}, 1 bad rows\n", place.topic("pos"))));
+    assert!(problems.contains("1 rows were published before; going on after them"), "{problems}");
+    assert!(problems.contains("export.xlsx[Январь]:5: has no value in Номер"), "{problems}");
+    assert!(problems.contains("export.xlsx[Пояснения] is left out"), "{problems}");
+    let told = std::fs::read_to_string(&report).expect("there");
+    let fates: Vec<String> = told
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let cells: Vec<&str> = line.split(';').collect();
+            format!("{}:{} {}", cells[0].rsplit('[').next().unwrap_or_default(), cells[1], cells[2])
+        })
+        .collect();
+    assert_eq!(
+        fates,
+        [
+            "Январь]:4 published",
+            "Январь]:5 bad",
+            "Февраль]:2 published",
+            "Февраль]:3 published",
+            "Пояснения]:0 left_out"
+        ]
+    );
+    assert!(!told.contains("Образцов") && !told.contains("итого"), "{told}");
+
+    let (code, result, problems) = said(&place.tsur(&["publish", "pos", &file]));
+    assert_eq!((code, result.as_str()), (1, ""), "{problems}");
+    assert!(problems.contains("all 5 rows were published before; say --again"), "{problems}");
+    let records = place.read(&place.topic("pos"));
+    let mut keys: Vec<&str> = records.iter().map(|record| record.1.as_str()).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["1", "2", "3", "4"], "each once");
+    let payload: serde_json::Value = serde_json::from_slice(&records[0].2).expect("JSON");
+    assert_eq!(payload["Дата поступления"], "06.01.2026");
+    assert_eq!(payload["Оценка ответа заявителем"], "5");
+    assert!(payload.get("ФИО исполнителя").is_none(), "names of staff stay in the file");
+}
+
+#[test]
+fn a_publication_that_was_cut_off_is_not_repeated_without_being_told() {
+    let Some(place) = Place::open("cut") else { return };
+    place.create_topics();
+    let rows: Vec<String> = (0..200_000).map(|number| pos_row(&number.to_string(), "На модерации")).collect();
+    let file = place.file("export.csv", &format!("{}\n{}\n", tsur::generate::POS_COLUMNS.join(";"), rows.join("\n")));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tsur"));
+    command.arg("--config").arg(place.home.path()).args(["publish", "pos", &file, "--rate", "8000"]);
+    let mut process =
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().expect("started");
+    let state = format!("{file}.{}.published.json", place.topic("pos"));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let confirmed = |text: &str| {
+        let state: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+        state["confirmed"].as_u64().unwrap_or_default()
+    };
+    let is_far = || std::fs::read_to_string(&state).is_ok_and(|text| confirmed(&text) >= 5_000);
+    while !is_far() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    process.kill().expect("kill -9");
+    process.wait().expect("ended");
+    let certain = confirmed(&std::fs::read_to_string(&state).expect("a state"));
+    assert!(certain >= 5_000, "{certain}");
+    let (code, _, problems) = said(&place.tsur(&["publish", "pos", &file]));
+    assert_eq!(code, 1);
+    assert!(
+        problems.contains("was cut off") && problems.contains(&format!("{certain} rows are in Kafka for certain")),
+        "{problems}"
+    );
+    let before = place.read(&place.topic("pos")).len() as u64;
+    assert!(before >= certain, "{before} of {certain}");
+
+    let (code, result, problems) = said(&place.tsur(&["publish", "pos", &file, "--resume"]));
+    assert_eq!(code, 0, "{problems}");
+    assert!(result.starts_with(&format!("published {} records", 200_000 - certain)), "{result}");
+    let keys: std::collections::HashSet<String> =
+        place.read(&place.topic("pos")).into_iter().map(|record| record.1).collect();
+    assert_eq!(keys.len(), 200_000, "no row is missing");
 }
 
 #[test]

@@ -18,7 +18,8 @@ async fn a_pos_export_published_twice_changes_no_case_the_second_time_and_every_
     let file = installation.folder.path().join("export.csv");
     let file = file.to_str().expect("a plain path");
     for round in 1..=2 {
-        let published = installation.tsur(&["publish", "pos", file]);
+        let again = if round == 1 { &[][..] } else { &["--again"] };
+        let published = installation.tsur(&[&["publish", "pos", file], again].concat());
         assert!(published.status.success(), "{}", text(&published));
         installation.run_until_idle();
         installation.audit();

@@ -80,7 +80,7 @@ impl Installation {
             db = self.database
         );
         std::fs::write(config.join("tsur.toml"), settings).expect("settings");
-        for sub in ["", "alerts", "calendars", "policies", "reference", "reference/gazetteer"] {
+        for sub in ["", "alerts", "calendars", "policies", "reference", "reference/gazetteer", "reference/lexicon"] {
             std::fs::create_dir_all(pipelines.join(sub)).expect("pipelines folder");
             for entry in std::fs::read_dir(project("pipelines").join(sub)).expect("shipped pipelines") {
                 let path = entry.expect("entry").path();

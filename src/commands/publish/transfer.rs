@@ -2,6 +2,8 @@
 //! Owner: the command. Invariants: rows leave in the order of the files; the place told at the end is the first row that
 //! was not sent; a message about a row names its place and never quotes it.
 
+use super::books::{Books, TransferError};
+use super::report::Line;
 use crate::commands::progress::Progress;
 use crate::commands::stop::Stop;
 use crate::kafka::producer::ProduceError;
@@ -16,6 +18,8 @@ pub struct Orders {
     pub limit: Option<u64>,
     /// The first line that is wanted, in the first file.
     pub from_line: u64,
+    /// Rows of each file, bad ones counted, that are done with.
+    pub done: Vec<u64>,
     pub strict: bool,
 }
 
@@ -39,9 +43,10 @@ pub fn transfer(
     orders: &Orders,
     mut open: impl FnMut(usize) -> Result<TableReader, RowError>,
     mut send: impl FnMut(&Row) -> Result<(), ProduceError>,
+    books: &mut impl Books,
     progress: &mut Progress,
     stop: &Stop,
-) -> Result<Outcome, ProduceError> {
+) -> Result<Outcome, TransferError> {
     let (mut sent, mut problems) = (0u64, Problems::default());
     let mut row = Row::default();
     let mut bytes_before = 0;
@@ -49,23 +54,35 @@ pub fn transfer(
     'files: for file in 0..orders.files {
         let wanted_from = if file == 0 { orders.from_line } else { 1 };
         let mut line = wanted_from;
+        let done = orders.done.get(file).copied().unwrap_or_default();
+        let mut rows = 0;
         let mut reader = match open(file) {
             Ok(reader) => reader,
             Err(problem) => {
                 problems.add(&problem, progress);
+                books.note(Line::bad(&problem));
                 continue;
             }
         };
         loop {
             if orders.limit.is_some_and(|limit| sent >= limit) {
+                books.close(file, rows, false)?;
                 ended = Ended::Limit { file, line };
                 break 'files;
             }
             let read = reader.read(&mut row);
             // standard input that was interrupted ends in the middle of a row
             if stop.is_asked() && read.is_some() {
+                books.close(file, rows, false)?;
                 ended = Ended::Stopped { file, line };
                 break 'files;
+            }
+            if read.is_some() {
+                rows += 1;
+                if rows <= done {
+                    continue;
+                }
+                books.before(file, rows - 1)?;
             }
             let problem = match read {
                 None => break,
@@ -76,6 +93,7 @@ pub fn transfer(
                     Ok(()) => {
                         sent += 1;
                         line = row.line + 1;
+                        books.note(Line::sent(reader.name(), row.line));
                         None
                     }
                     Err(problem @ ProduceError::TooLarge { .. }) => Some(RowError {
@@ -84,19 +102,26 @@ pub fn transfer(
                         problem: problem.to_string(),
                         remedy: "or shorten the row".to_owned(),
                     }),
-                    Err(problem) => return Err(problem),
+                    Err(problem) => return Err(problem.into()),
                 },
             };
             if let Some(problem) = problem {
                 problems.add(&problem, progress);
+                books.note(Line::bad(&problem));
                 line = problem.line + 1;
                 if orders.strict {
+                    books.close(file, rows - 1, false)?;
                     ended = Ended::BadRow { file, line: problem.line };
                     break 'files;
                 }
             }
             progress.update(bytes_before + reader.bytes_done(), sent);
         }
+        for sheet in reader.left_out() {
+            progress.say(&format!("{sheet} is left out: no row of it names the column of the case"));
+            books.note(Line::left_out(sheet));
+        }
+        books.close(file, rows, true)?;
         bytes_before += reader.bytes_done();
     }
     problems.finish(progress);
@@ -128,7 +153,7 @@ impl Problems {
 mod tests {
     use super::*;
     use crate::config::Pipeline;
-    use crate::publish::FileKind;
+    use crate::publish::{FileKind, Limits};
     use std::io::Cursor;
     use std::path::Path;
 
@@ -137,12 +162,43 @@ mod tests {
         config.pipeline("pos").expect("there").clone()
     }
 
+    /// Remembers what it was told: claims, and closed files with their rows.
+    #[derive(Default)]
+    struct Told {
+        closed: Vec<(usize, u64, bool)>,
+        bad: Vec<u64>,
+    }
+
+    impl Books for Told {
+        fn before(&mut self, _: usize, _: u64) -> Result<(), TransferError> {
+            Ok(())
+        }
+
+        fn note(&mut self, line: Line) {
+            if line.status == super::super::report::Fate::Bad {
+                self.bad.push(line.line);
+            }
+        }
+
+        fn close(&mut self, file: usize, rows: u64, is_whole: bool) -> Result<(), TransferError> {
+            self.closed.push((file, rows, is_whole));
+            Ok(())
+        }
+    }
+
     fn run(files: &[&str], orders: &Orders, stop_after: usize) -> (Outcome, Vec<String>) {
+        let (outcome, keys, _) = told(files, orders, stop_after);
+        (outcome, keys)
+    }
+
+    fn told(files: &[&str], orders: &Orders, stop_after: usize) -> (Outcome, Vec<String>, Told) {
         let (pipeline, stop) = (pos(), Stop::default());
+        let mut books = Told::default();
         let mut keys = Vec::new();
         let open = |index: usize| {
             let input = Box::new(Cursor::new(files[index].as_bytes().to_vec()));
-            TableReader::from_input("f", FileKind::Csv, input, &pipeline, 1000)
+            let limits = Limits { max_record_bytes: 1000, sheet: None };
+            TableReader::from_input("f", FileKind::Csv, input, &pipeline, limits)
         };
         let send = |row: &Row| {
             if row.key == b"huge" {
@@ -154,11 +210,11 @@ mod tests {
             }
             Ok(())
         };
-        let outcome = transfer(orders, open, send, &mut Progress::new(None), &stop).expect("sent");
-        (outcome, keys)
+        let outcome = transfer(orders, open, send, &mut books, &mut Progress::new(None), &stop).expect("sent");
+        (outcome, keys, books)
     }
 
-    const ALL: Orders = Orders { files: 2, limit: None, from_line: 1, strict: false };
+    const ALL: Orders = Orders { files: 2, limit: None, from_line: 1, strict: false, done: Vec::new() };
     const FILES: [&str; 2] = ["Номер;Факт\n1;а\n2\n3;в\n", "Номер;Факт\n4;г\nhuge;д\n5;\"е\nё\"\n6;ж\n"];
 
     #[test]
@@ -183,5 +239,18 @@ mod tests {
         assert_eq!((keys.len(), outcome.ended), (2, Ended::Limit { file: 0, line: 5 }));
         let (outcome, keys) = run(&FILES, &Orders { strict: true, ..ALL }, usize::MAX);
         assert_eq!((keys.len(), outcome.bad, outcome.ended), (1, 1, Ended::BadRow { file: 0, line: 3 }));
+    }
+
+    #[test]
+    fn rows_that_are_done_are_passed_over_and_the_books_say_how_far_it_came() {
+        let (_, keys, books) = told(&FILES, &Orders { limit: Some(3), ..ALL }, usize::MAX);
+        assert_eq!((keys.len(), &books.closed[..]), (3, &[(0, 3, true), (1, 1, false)][..]));
+        let rest = Orders { done: vec![3, 1], ..ALL };
+        let (_, keys, books) = told(&FILES, &rest, usize::MAX);
+        assert_eq!(
+            (keys, &books.closed[..]),
+            (vec!["5".to_owned(), "6".to_owned()], &[(0, 3, true), (1, 4, true)][..])
+        );
+        assert_eq!(books.bad, [3], "the row that Kafka does not take; the bad row of the first file was told before");
     }
 }

@@ -21,16 +21,16 @@ type Paradigm = (&'static str, usize, &'static [(&'static str, u8)]);
 
 const PARADIGMS: &[Paradigm] = &[
     // adjectives
-    ("кий", 2, HARD),
-    ("гий", 2, HARD),
-    ("хий", 2, HARD),
+    ("кий", 2, HARD_KIY),
+    ("гий", 2, HARD_KIY),
+    ("хий", 2, HARD_KIY),
     (
         "ий",
         2,
         &[("ий", NOMINATIVE | ACCUSATIVE), ("его", GENITIVE), ("ему", DATIVE), ("им", INSTRUMENTAL), ("ем", LOCATIVE)],
     ),
     ("ый", 2, HARD),
-    ("ой", 2, HARD),
+    ("ой", 2, HARD_OY),
     ("кое", 2, NEUTER_K),
     ("гое", 2, NEUTER_K),
     ("хое", 2, NEUTER_K),
@@ -135,6 +135,17 @@ const PARADIGMS: &[Paradigm] = &[
         ],
     ),
     (
+        "угол",
+        2,
+        &[
+            ("ол", NOMINATIVE | ACCUSATIVE),
+            ("ла", GENITIVE),
+            ("лу", DATIVE | LOCATIVE),
+            ("лом", INSTRUMENTAL),
+            ("ле", LOCATIVE),
+        ],
+    ),
+    (
         "лец",
         2,
         &[
@@ -184,14 +195,16 @@ const PARADIGMS: &[Paradigm] = &[
     ),
 ];
 
-const HARD: &[(&str, u8)] = &[
-    ("ий", NOMINATIVE | ACCUSATIVE),
-    ("ый", NOMINATIVE | ACCUSATIVE),
+const HARD_KIY: &[(&str, u8)] =
+    &[("ий", NOMINATIVE | ACCUSATIVE), ("ого", GENITIVE), ("ому", DATIVE), ("им", INSTRUMENTAL), ("ом", LOCATIVE)];
+const HARD: &[(&str, u8)] =
+    &[("ый", NOMINATIVE | ACCUSATIVE), ("ого", GENITIVE), ("ому", DATIVE), ("ым", INSTRUMENTAL), ("ом", LOCATIVE)];
+const HARD_OY: &[(&str, u8)] = &[
     ("ой", NOMINATIVE | ACCUSATIVE),
     ("ого", GENITIVE),
     ("ому", DATIVE),
-    ("им", INSTRUMENTAL),
     ("ым", INSTRUMENTAL),
+    ("им", INSTRUMENTAL),
     ("ом", LOCATIVE),
 ];
 const NEUTER_K: &[(&str, u8)] =

@@ -95,7 +95,7 @@ impl Candidates {
 /// A street that was found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StreetFound {
-    /// Index into the streets of the gazetteer.
+    /// Index into the streets of the gazetteer, for the spelling; in another settlement it is a street of the same name.
     Known(u16),
     /// Bytes of the text: a street that the gazetteer does not have.
     Written(u32, u32),

@@ -139,9 +139,7 @@ fn weigh_clear(atlas: &Atlas, piece: &Evidence, scales: &mut Scales) {
     match piece.meaning {
         Meaning::Territory(territory) => scales.put(atlas.municipality(territory), piece.weight),
         Meaning::Street(street) => {
-            if piece.weight > 0 {
-                scales.put(atlas.gazetteer.streets[usize::from(street)].city as u16, piece.weight);
-            }
+            scales.put(atlas.gazetteer.streets[usize::from(street)].city as u16, piece.weight);
         }
         Meaning::Place(name, told) => {
             if let [only] = atlas.readings(name, told).territories() {
@@ -171,6 +169,9 @@ fn weigh_open(atlas: &Atlas, piece: &Evidence, scales: &mut Scales) -> Option<Ca
 
 impl Scales {
     fn put(&mut self, territory: u16, weight: u8) {
+        if weight == 0 {
+            return;
+        }
         let (best, pieces) = &mut self.scores[usize::from(territory)];
         *best = (*best).max(weight);
         *pieces = pieces.saturating_add(1);
@@ -257,12 +258,9 @@ fn settle(atlas: &Atlas, pieces: &[Evidence], municipality: u16, place: &mut Pla
     }
     if let Some(StreetFound::Known(street)) = place.street {
         let street = &atlas.gazetteer.streets[usize::from(street)];
-        if street.city as u16 != municipality {
-            place.street = pieces
-                .iter()
-                .find(|piece| matches!(piece.meaning, Meaning::Street(_)))
-                .map(|piece| StreetFound::Written(piece.start, piece.end));
-        } else if let Some(district) = street.district
+        // the same name elsewhere is another street: it keeps its spelling and says nothing of the district
+        if let Some(district) = street.district
+            && street.city as u16 == municipality
             && districts.is_empty()
         {
             districts.add(district as u16);
@@ -311,7 +309,9 @@ fn best_street<'p>(atlas: &Atlas, pieces: &'p [Evidence]) -> Option<&'p Evidence
     best.map(|(piece, _)| piece)
 }
 
-/// The house of the street that `resolve` chose.
+/// The house of the street that `resolve` chose; without a street, that of a settlement.
 pub fn house(atlas: &Atlas, pieces: &[Evidence]) -> House {
-    best_street(atlas, pieces).map_or(House::default(), |piece| House { start: piece.house.0, end: piece.house.1 })
+    let of_settlement = || pieces.iter().find(|piece| matches!(piece.meaning, Meaning::Place(..)) && piece.house.1 > 0);
+    let piece = best_street(atlas, pieces).or_else(of_settlement);
+    piece.map_or(House::default(), |piece| House { start: piece.house.0, end: piece.house.1 })
 }

@@ -3,9 +3,9 @@
 //! a place: a surname next to a first name, a common word without its kind and a street without its kind are not.
 
 use super::Manner;
-use super::atlas::{AUTHORITY, Atlas, Known, PERSON_NAME, PERSON_WORD, REGION_ADJECTIVE};
+use super::atlas::{AUTHORITY, Atlas, Known, Name, PERSON_NAME, PERSON_WORD, REGION_ADJECTIVE, is_urban};
 use super::evidence::*;
-use super::forms::{LOCATIVE, SURNAME};
+use super::forms::{LOCATIVE, NOMINATIVE, SURNAME};
 use super::grammar::Role;
 use crate::text::{Letters, Shape, Token};
 
@@ -111,7 +111,7 @@ impl Scan<'_> {
                     streets.add(found);
                 }
                 for (slot, is) in [(0, entry.district.is_some()), (1, has_place)] {
-                    if is && best[slot].is_none_or(|known| known.end < found.end) {
+                    if is && best[slot].is_none_or(|known| is_better(found, known)) {
                         best[slot] = Some(found);
                     }
                 }
@@ -137,6 +137,11 @@ impl Scan<'_> {
             let meaning =
                 if entry.outside { Meaning::Outside } else { Meaning::Place(found.name, told_kind(before.role)) };
             self.push(out, meaning, weight, at, found.end);
+            // «п. Искра, д. 6»: villages have houses without streets
+            if let (Some((from, to)), Some(last)) = (self.house_after(found.end, true), out.last_mut()) {
+                last.house = (self.tokens[from].start, self.tokens[to - 1].end);
+                return Some(to);
+            }
             return Some(found.end);
         }
         streets.iter().find_map(|found| self.street_without_kind(*found, out))
@@ -216,7 +221,13 @@ impl Scan<'_> {
         let entry = &self.atlas.names[usize::from(found.name)];
         let capital = self.is_capital(found.at);
         let surname = found.cases & SURNAME != 0;
+        let kind_told = matches!(before.role, Role::Town | Role::Hamlet | Role::Rural | Role::Quarter);
+        if entry.common && entry.settlements.is_empty() && !entry.outside && !kind_told {
+            return capital.then_some(0); // «в Южном»: tells the quarter once the city is known
+        }
         match before.role {
+            // «город Льгов»: a village of this name is not what is meant
+            Role::Town if !self.has_urban(entry) => return None,
             Role::Town | Role::Hamlet | Role::Rural | Role::Quarter => {
                 return Some(if self.is_written_to(before.at) { WRITTEN_TO } else { WITH_KIND });
             }
@@ -236,7 +247,7 @@ impl Scan<'_> {
             return None;
         }
         if self.is_written_to(found.at) {
-            return (capital || !entry.common).then_some(WRITTEN_TO);
+            return (!entry.common).then_some(WRITTEN_TO);
         }
         if before.role == Role::Near {
             return (capital || !self.cased && !entry.common).then_some(NEAR);
@@ -251,10 +262,15 @@ impl Scan<'_> {
         clear.then_some(BARE)
     }
 
+    fn has_urban(&self, entry: &Name) -> bool {
+        let settlements = &self.atlas.gazetteer.settlements;
+        entry.outside || entry.settlements.iter().any(|index| is_urban(settlements[usize::from(*index)].kind))
+    }
+
     /// A comma, then a street or a house.
     fn begins_address(&self, at: usize) -> bool {
         let next = if self.is_mark(at, b',') { at + 1 } else { at };
-        let street = matches!(self.role(next), Role::Street(_) | Role::AnyStreet);
+        let street = matches!(self.role(next), Role::Street(_) | Role::AnyStreet | Role::Quarter);
         let street_name =
             next > at && self.known.get(next + 1).is_some_and(|known| matches!(known.role, Role::Street(_)));
         street || street_name
@@ -392,6 +408,11 @@ impl Scan<'_> {
         let (start, end) = (self.tokens[from].start, self.tokens[to - 1].end);
         out.push(Evidence { meaning, weight, start, end, house: (0, 0) });
     }
+}
+
+/// The longer name; of two alike, the one that is written as it is called: «Борок» is not the genitive of «Борки».
+fn is_better(found: Found, known: Found) -> bool {
+    found.end > known.end || found.end == known.end && known.cases & NOMINATIVE == 0 && found.cases & NOMINATIVE != 0
 }
 
 fn told_kind(role: Role) -> ToldKind {

@@ -52,7 +52,7 @@ impl Scan<'_> {
         } else {
             span.1
         };
-        self.push(out, Meaning::Street(street), weight, span.0, span.1);
+        self.push(out, Meaning::Street(street), weight, found.at, found.end);
         Some(self.add_house(span.0, end, out))
     }
 
@@ -70,7 +70,7 @@ impl Scan<'_> {
         let list = &self.atlas.gazetteer.streets;
         let street = *streets.iter().find(|index| list[usize::from(**index)].kind == StreetKind::Street)?;
         let own = list[usize::from(street)].own;
-        let house = self.house_after(found.end);
+        let house = self.house_after(found.end, false);
         let on = self.before(found.at).role == Role::On;
         if house.is_none() && !(on && own) {
             return None;
@@ -140,7 +140,7 @@ impl Scan<'_> {
 
     /// Adds the house to the last piece; the first token after both.
     fn add_house(&self, street: usize, end: usize, out: &mut [Evidence]) -> usize {
-        let after = self.house_after(end);
+        let after = self.house_after(end, false);
         let Some((from, to)) = after.or_else(|| self.house_before(street)) else { return end };
         if let Some(last) = out.last_mut() {
             last.house = (self.tokens[from].start, self.tokens[to - 1].end);
@@ -149,7 +149,7 @@ impl Scan<'_> {
     }
 
     /// «, д. 5», «дом № 5 корпус 2», «64/22».
-    fn house_after(&self, at: usize) -> Option<(usize, usize)> {
+    pub(super) fn house_after(&self, at: usize, must_be_told: bool) -> Option<(usize, usize)> {
         let mut at = at;
         let mut told = false;
         for _ in 0..5 {
@@ -163,7 +163,7 @@ impl Scan<'_> {
             told |= matches!(self.role(at), Role::House | Role::LetterD);
             at += 1;
         }
-        self.house_at(at, told)
+        if told || !must_be_told { self.house_at(at, told) } else { None }
     }
 
     fn house_at(&self, at: usize, told: bool) -> Option<(usize, usize)> {

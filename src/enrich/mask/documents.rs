@@ -85,10 +85,13 @@ pub fn series(view: &View<'_>, start: usize, end: usize) -> Option<MaskSpan> {
     let rest = view.text[at..].trim_start_matches([' ', ',', '\u{a0}']);
     let sign = ["номер", "№", "N", "ном."].into_iter().find_map(|sign| rest.strip_prefix(sign))?;
     let number = sign.trim_start_matches([' ', ':', '\u{a0}']);
-    if digits(number) != 6 || !says_passport(view, start) {
-        return None;
-    }
-    Some(MaskSpan { start, end: view.text.len() - number.len() + 6, kind: MaskKind::Passport })
+    let length = match digits(number) {
+        6 => 6,
+        3 if number[3..].strip_prefix(' ').is_some_and(|rest| digits(rest) == 3) => 7,
+        _ => return None,
+    };
+    let end = view.text.len() - number.len() + length;
+    says_passport(view, start).then_some(MaskSpan { start, end, kind: MaskKind::Passport })
 }
 
 fn digits(text: &str) -> usize {

@@ -67,7 +67,9 @@ pub fn detect(view: &View<'_>, start: usize, end: usize) -> Option<MaskSpan> {
     }
     let end = with_letter(view, end)?;
     let found = match flat_word(view, start) {
-        Some(sure) => sure || !counts_something(view, end),
+        Some(Word::Signed) => true,
+        Some(Word::Short) => !measures_something(view, end),
+        Some(Word::Full) => !counts_something(view, end),
         None => goes_on(view, start) && !counts_something(view, end) || comes_before_the_word(view, start, end),
     };
     found.then_some(MaskSpan { start, end, kind: MaskKind::Flat })
@@ -99,8 +101,18 @@ fn with_letter(view: &View<'_>, end: usize) -> Option<usize> {
     }
 }
 
-/// The word for a flat right before the number; `Some(true)` when nothing else can be meant.
-fn flat_word(view: &View<'_>, start: usize) -> Option<bool> {
+/// How the word before the number is written.
+#[derive(Clone, Copy)]
+enum Word {
+    /// With «№»: nothing else can be meant.
+    Signed,
+    /// «кв.», which is also half of «кв. м».
+    Short,
+    Full,
+}
+
+/// The word for a flat right before the number.
+fn flat_word(view: &View<'_>, start: usize) -> Option<Word> {
     let before = view.back(start, 40);
     let bare = before.trim_end_matches([' ', '\u{a0}', '.', '№', ':', 'N', '#', '(']);
     let signed = before[bare.len()..].contains(['№', 'N', '#']);
@@ -116,11 +128,12 @@ fn flat_word(view: &View<'_>, start: usize) -> Option<bool> {
         return None;
     }
     let folded = word.to_lowercase();
-    match folded.as_str() {
-        "кв" | "кв-ра" | "кв-ре" | "кв-ры" | "кв-ру" | "квар" => Some(signed),
-        full if FORMS.contains(&full) => Some(signed),
-        _ => None,
-    }
+    let written = match folded.as_str() {
+        "кв" | "кв-ра" | "кв-ре" | "кв-ры" | "кв-ру" | "квар" => Word::Short,
+        full if FORMS.contains(&full) => Word::Full,
+        _ => return None,
+    };
+    Some(if signed { Word::Signed } else { written })
 }
 
 /// «12, 14», «12 и 14», «12-14» after a flat.
@@ -138,6 +151,22 @@ fn goes_on(view: &View<'_>, start: usize) -> bool {
 
 /// «15 градусов», «15-16 °С», «15%».
 fn counts_something(view: &View<'_>, end: usize) -> bool {
+    let word = counted(view, end);
+    is_a_sign(word)
+        || COUNTED.iter().any(|prefix| starts_with(word, prefix)) && !starts_with(word, "дома")
+        || COUNTED_EXACT.contains(&word)
+}
+
+/// «кв. 12 м», «кв. 15°».
+fn measures_something(view: &View<'_>, end: usize) -> bool {
+    let word = counted(view, end);
+    is_a_sign(word)
+        || ["метр", "квадрат", "тыс", "градус"].iter().any(|prefix| starts_with(word, prefix))
+        || word == "м"
+}
+
+/// The word after a number or a range, or the sign there.
+fn counted<'t>(view: &View<'t>, end: usize) -> &'t str {
     let mut rest = view.text[end..].trim_start_matches([' ', '\u{a0}']);
     if let Some(range) = rest.strip_prefix(['-', '–', '.', ',', '+', '/', 'х', 'x']) {
         let digits = range.trim_start_matches(' ').trim_start_matches(|next: char| next.is_ascii_digit());
@@ -145,13 +174,15 @@ fn counts_something(view: &View<'_>, end: usize) -> bool {
             rest = digits.trim_start_matches([' ', '\u{a0}']);
         }
     }
-    if rest.starts_with(['°', '%', '⁰', '℃', 'º']) {
-        return true;
-    }
     let length: usize = rest.chars().take(12).take_while(|next| next.is_alphanumeric()).map(char::len_utf8).sum();
-    let word = &rest[..length];
-    COUNTED.iter().any(|prefix| starts_with(word, prefix)) && !starts_with(word, "дома")
-        || COUNTED_EXACT.contains(&word)
+    match length {
+        0 => rest.chars().next().map_or("", |sign| &rest[..sign.len_utf8()]),
+        _ => &rest[..length],
+    }
+}
+
+fn is_a_sign(word: &str) -> bool {
+    ["°", "%", "⁰", "℃", "º"].contains(&word)
 }
 
 /// «в 12 квартире», «12-я квартира», «из 12-й кв.».

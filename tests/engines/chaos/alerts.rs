@@ -13,7 +13,7 @@ use crate::support::Installation;
 /// The first answer to a message in a social network, in seconds.
 const TERM: u32 = 60;
 /// Levels of the run, and the second after the registration at which each is reached.
-const LEVELS: [(&str, u32); 3] = [("tenth", TERM / 10), ("third", TERM * 30 / 100), ("breach", TERM + 1)];
+const LEVELS: [(&str, u32); 3] = [("second", TERM * 2 / 100), ("tenth", TERM / 10), ("breach", TERM + 1)];
 
 /// Gives an installation the terms and the ladder of the run.
 pub fn shorten_terms(installation: &Installation) {
@@ -25,7 +25,7 @@ pub fn shorten_terms(installation: &Installation) {
     let level = |name: &str, moment: &str| {
         format!("[[level]]\nname = \"{name}\"\n{moment}\nto = \"body\"\nclocks = [\"first_answer\"]\n")
     };
-    let ladder = [level("tenth", "percent = 10"), level("third", "percent = 30"), level("breach", "hours_after = 0")];
+    let ladder = [level("second", "percent = 2"), level("tenth", "percent = 10"), level("breach", "hours_after = 0")];
     std::fs::create_dir_all(installation.folder.path().join("pipelines/alerts")).expect("a folder");
     installation.write("pipelines/alerts/ladder.toml", &ladder.concat());
 }

@@ -237,7 +237,7 @@ impl Reader<'_> {
         }
         let shaped = self.is(at, Facts::SURNAME.and(Facts::GIVEN));
         let Some(first) = self.initial(at + 1) else {
-            return self.bare_initials(at);
+            return self.bare_initials(at).or_else(|| self.spaced_letters(at));
         };
         let second = match self.initial(first) {
             Some(after) if self.adjoins(first - 1, first) => Some(after),
@@ -273,6 +273,14 @@ impl Reader<'_> {
             && !NOT_INITIALS.contains(&pair.of(self.text))
             && self.ends_a_phrase(at + 2);
         fits.then(|| self.unless_guarded(at, at + 2, false))
+    }
+
+    /// «Иванов И И».
+    fn spaced_letters(&self, at: usize) -> Option<Step> {
+        let letter = |place: usize| self.is(place, Facts::LETTER) && self.is_capital(place);
+        let apart = self.adjoins(at, at + 1) && self.adjoins(at + 1, at + 2);
+        let fits = apart && self.is_capital(at) && self.is(at, Facts::SURNAME) && letter(at + 1) && letter(at + 2);
+        fits.then(|| self.unless_guarded(at, at + 3, false))
     }
 
     /// The end of the text or line, or punctuation.
@@ -324,6 +332,9 @@ impl Reader<'_> {
         }
         if second && capital(0) && capital(1) {
             let alike = self.tokens[at].letters == self.tokens[at + 1].letters;
+            if given(0) && has(0, Facts::AMBIGUOUS) && self.disagree(at) {
+                return None; // «Роман Булгакова» is a book
+            }
             if given(0) && !patronymic(1) && (has(1, Facts::SURNAME) || alike && shaped(1)) {
                 return Some(at + 2);
             }
@@ -336,6 +347,13 @@ impl Reader<'_> {
             }
         }
         self.alone(at, run)
+    }
+
+    /// A man's name with a woman's surname.
+    fn disagree(&self, at: usize) -> bool {
+        let (name, surname) = (self.words.form(self.tokens[at].word), self.words.form(self.tokens[at + 1].word));
+        let of_a_woman = ["ова", "ева", "ина", "ына", "ской", "ского"].iter().any(|ending| surname.ends_with(ending));
+        of_a_woman && !name.ends_with(['а', 'я', 'ь', 'и', 'ы'])
     }
 
     /// A word or two that only the context makes a name.
@@ -479,7 +497,7 @@ impl Reader<'_> {
                     if self.is(before, Facts::PLACE) && (dotted || !self.is(before, Facts::NEEDS_DOT)) {
                         return true;
                     }
-                    if quoted && self.is(before, Facts::FIRM) {
+                    if self.is(before, Facts::FIRM) && (quoted || !dotted && before + 1 == start) {
                         return true;
                     }
                     if !self.is(before, Facts::RANK) {
@@ -501,7 +519,7 @@ impl Reader<'_> {
             return false;
         }
         let on = start > 0 && self.is(start - 1, Facts::ON);
-        let rank = start > 0 && self.is(start - 1, Facts::RANK);
+        let rank = start > 0 && self.is(start - 1, Facts::RANK) && !self.is(start - 1, Facts::ROLE);
         if rank || on && (one_initial || (start..end).any(|at| self.is(at, Facts::ONLY_GENITIVE))) {
             return true;
         }

@@ -78,7 +78,7 @@ impl Facts {
     pub const ON: Facts = Facts(1 << 20);
     /// One Russian letter.
     pub const LETTER: Facts = Facts(1 << 21);
-    /// Only Russian letters (and hyphens), three or more.
+    /// Only Russian letters (and hyphens); three or more, or two that no list has.
     pub const RUSSIAN: Facts = Facts(1 << 22);
     /// «лет», «год»: after a number they make it an age.
     pub const AGE: Facts = Facts(1 << 23);
@@ -198,7 +198,9 @@ impl PersonLexicon {
             letters += 1;
         }
         match letters {
-            0 | 2 => return facts,
+            0 => return facts,
+            2 if facts != Facts::NONE => return facts,
+            2 => facts.add(Facts::RUSSIAN), // «Ли А.Н.»
             1 => {
                 facts.add(Facts::LETTER);
                 return facts;
@@ -211,7 +213,7 @@ impl PersonLexicon {
                 facts.add(Facts::GIVEN);
             }
         }
-        if facts.any(Facts::COMMON) {
+        if letters == 2 || facts.any(Facts::COMMON) {
             return facts;
         }
         if !facts.any(Facts::GIVEN) && forms::looks_like_a_patronymic(folded) {
