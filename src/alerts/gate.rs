@@ -42,7 +42,7 @@ impl Default for Delivery {
 impl Quiet {
     /// When the quiet hours end that hold at a moment; `None` outside them.
     fn ends_at(&self, now: u32) -> Option<u32> {
-        let of_day = (now + MOSCOW_OFFSET_SECONDS as u32) % DAY;
+        let of_day = (now + MOSCOW_OFFSET_SECONDS) % DAY;
         let into = (of_day + DAY - self.from) % DAY;
         let length = (self.to + DAY - self.from) % DAY;
         (into < length).then(|| now + length - into)

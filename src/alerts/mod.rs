@@ -4,6 +4,7 @@
 //! only cases whose rows are in the journal raise or resolve one; what is held back from people comes in a digest; every
 //! queue is bounded and makes the timers wait.
 
+pub mod already;
 pub mod calendars;
 pub mod desk;
 pub mod digest;
@@ -11,6 +12,7 @@ pub mod gate;
 pub mod levels;
 pub mod notice;
 pub mod outbox;
+pub mod rows;
 pub mod russian;
 pub mod store;
 pub mod teller;

@@ -126,14 +126,20 @@ impl AlertRow {
         }
     }
 
+    /// The version without what was told of the state.
+    pub fn state_version(&self) -> u64 {
+        self.version & !(KAFKA_BIT | HELD_BIT | WEBHOOK_BIT)
+    }
+
     pub fn is_firing(&self) -> bool {
         self.state == FIRING
     }
 
-    /// The record of the Kafka topic.
+    /// The record of the Kafka topic. Of two with the same id the one with the higher version is the newer; it is a text
+    /// because readers that keep numbers as floats would round it.
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::json!({
-            "alert_id": self.alert_id, "state": self.state, "source": self.source, "case_id": self.case_id,
+            "alert_id": self.alert_id, "version": self.state_version().to_string(), "state": self.state, "source": self.source, "case_id": self.case_id,
             "clock": self.clock, "level": self.level, "due": iso(i64::from(self.due) * 1000),
             "level_at": iso(i64::from(self.level_at) * 1000), "raised_at": iso(self.raised_at),
             "resolved_at": (self.resolved_at > 0).then(|| iso(self.resolved_at)), "addressee": self.addressee,
@@ -238,7 +244,8 @@ mod tests {
         let held = raised.version | KAFKA_BIT | HELD_BIT;
         let resolved = raised.resolved(7, 5);
         assert!(raised.version < held && held < told && told < resolved.version);
-        assert!(resolved.version | KAFKA_BIT | HELD_BIT | WEBHOOK_BIT < 8 << VERSION_BITS);
+        let all_told = resolved.version | KAFKA_BIT | HELD_BIT | WEBHOOK_BIT;
+        assert!(all_told < AlertRow { version: 8 << VERSION_BITS, ..sample_row() }.version);
         assert_eq!((resolved.kafka_sent_at, resolved.resolved_at), (0, 5), "it is to be sent once more");
     }
 

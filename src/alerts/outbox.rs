@@ -1,7 +1,8 @@
 //! The way out: an alert becomes a row, then a record of Kafka, then a row that says so; the webhook's task gets it next.
 //! Owner: the process, one task. Invariants: nobody is told of an alert that is not a row; a round begins at most every
 //! `EVERY` and takes a bounded number of orders; what fails is tried again with growing pauses, while the bounded queue
-//! before it fills and the timers wait. Kafka gets each state at least once, under the same key.
+//! before it fills and the timers wait. Kafka gets each state at least once, under the same key; before a state is sent again
+//! the topic is asked whether it has it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,16 +15,14 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::alerts::calendars::{CALENDAR, CalendarEnd};
+use crate::alerts::already::{Sent, already_sent};
+use crate::alerts::calendars::CalendarEnd;
 use crate::alerts::desk::{Message, id_text};
-use crate::alerts::levels::{CLOCKS, Ladder};
 use crate::alerts::notice::*;
+use crate::alerts::rows::Rows;
 use crate::alerts::store::{PAGE, Store, StoreError};
 use crate::alerts::teller::ToWebhook;
-use crate::config::reference::Reference;
-use crate::enrich::names::NameLists;
 use crate::kafka::producer::{Outgoing, ProduceError, Producer, ProducerOptions};
-use crate::model::time::Time;
 use crate::partition::flight::Backoff;
 use crate::partition::ports::StreamId;
 use crate::telemetry::alert_metrics as metrics;
@@ -62,9 +61,7 @@ pub struct Outbox {
     pub store: Store,
     pub kafka: ClientConfig,
     pub topic: String,
-    pub ladder: Arc<Ladder>,
-    pub names: Arc<NameLists>,
-    pub reference: Reference,
+    pub rows: Rows,
     pub webhooks: Option<Webhooks>,
     pub backoff: Backoff,
 }
@@ -150,13 +147,20 @@ impl Outbox {
     /// Sends what an earlier owner wrote and did not send.
     async fn catch_up(&self, stream: &StreamId, state: &mut State) {
         self.write(&mut state.notes, Vec::new()).await;
+        let since = self.patiently(|| self.store.unsent_since(stream)).await;
+        let sent = match since {
+            Some(since) => self.already(since).await,
+            None => Sent::new(),
+        };
         let mut after = String::new();
-        loop {
+        while since.is_some() {
             let rows = self.patiently(|| self.store.unsent(stream, &after)).await;
             let Some(last) = rows.last() else { break };
             after.clone_from(&last.alert_id);
             let is_last = rows.len() < PAGE;
-            self.send(rows, state).await;
+            let (known, new): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| is_in(&sent, row));
+            self.note_sent(known, state);
+            self.send(new, state).await;
             if is_last {
                 break;
             }
@@ -194,7 +198,7 @@ impl Outbox {
         let streams: Vec<StreamId> = round.streams.into_iter().collect();
         let mut rows = self.raised(&streams, &round.raises).await;
         self.revive(&streams, &round.raises, &mut rows).await;
-        rows.extend(round.calendars.iter().map(|(stream, end)| self.calendar_row(stream, end)));
+        rows.extend(round.calendars.iter().map(|(stream, end)| self.rows.of_calendar(stream, end, now_millis())));
         let raised = self.write(&mut state.notes, rows).await;
         for row in &raised {
             metrics::fired(&row.level);
@@ -238,11 +242,11 @@ impl Outbox {
         raises
             .iter()
             .map(|(stream, raise)| match ids.get(&raise.case_key.0) {
-                Some(case_id) => self.row(stream, raise, case_id),
+                Some(case_id) => self.rows.of_case(stream, raise, case_id),
                 None => {
                     let key = raise.case_key.0;
                     warn!(partition = %stream, case_key = key, "the case is not in `cases`; its alert has the key for a number");
-                    self.row(stream, raise, &key.to_string())
+                    self.rows.of_case(stream, raise, &key.to_string())
                 }
             })
             .collect()
@@ -264,65 +268,43 @@ impl Outbox {
         }
     }
 
-    fn row(&self, stream: &StreamId, raise: &Raise, case_id: &str) -> AlertRow {
-        let block = self.names.blocks.name(u16::from(raise.block.0));
-        let body = self.names.bodies.name(raise.body.0);
-        let block_name =
-            self.reference.blocks.iter().find(|known| known.code == *block).map_or("", |known| &known.name);
-        let body_name =
-            self.reference.bodies.iter().find(|known| known.code == *body).map_or(&*body, |known| &known.short);
-        let level = &self.ladder.levels[usize::from(raise.level)];
-        let time = |seconds: i64| Time::from_unix_seconds(seconds).unwrap_or(Time::EARLIEST);
-        let due = time(i64::from(raise.due));
-        AlertRow {
-            version: raise.version << VERSION_BITS,
-            case_key: raise.case_key.0,
-            case_id: case_id.to_owned(),
-            clock: CLOCKS[usize::from(raise.clock)].name().to_owned(),
-            level: level.name.clone(),
-            due: raise.due,
-            level_at: raise.level_at,
-            raised_at: raise.raised_millis,
-            addressee: self.ladder.addressee(level.role, &block, block_name, body_name),
-            body: body.to_string(),
-            block: block.to_string(),
-            territory: self.names.territories.name(raise.territory.0).to_string(),
-            text: text(case_id, raise.clock, due, time(raise.raised_millis / 1000), body_name),
-            ..blank(stream, id_text(raise.id))
-        }
-    }
-
-    fn calendar_row(&self, stream: &StreamId, end: &CalendarEnd) -> AlertRow {
-        let now = now_millis();
-        AlertRow {
-            version: (now as u64) << VERSION_BITS,
-            case_id: end.name.clone(),
-            clock: CALENDAR.to_owned(),
-            level: CALENDAR.to_owned(),
-            due: end.ends_at.seconds(),
-            level_at: end.told_at.seconds(),
-            raised_at: now,
-            addressee: self.ladder.curator.clone(),
-            text: end.text(),
-            source: String::new(),
-            ..blank(stream, id_text(end.id()))
+    /// What the topic has since a time; nothing when it cannot be read, and then more is sent than need be.
+    async fn already(&self, since: i64) -> Sent {
+        let (kafka, topic) = (self.kafka.clone(), self.topic.clone());
+        match tokio::task::spawn_blocking(move || already_sent(&kafka, &topic, since)).await {
+            Ok(Ok(sent)) => sent,
+            Ok(Err(problem)) => {
+                warn!(%problem, topic = self.topic, "what was sent before is not known; alerts may be there twice, under the same keys");
+                Sent::new()
+            }
+            Err(_) => Sent::new(), // the process ends
         }
     }
 
     /// Sends rows until Kafka has them all; their notes go with the next write.
     async fn send(&self, rows: Vec<AlertRow>, state: &mut State) {
-        if rows.is_empty() {
-            return;
-        }
-        let records: Arc<Vec<(String, Vec<u8>)>> =
-            Arc::new(rows.iter().map(|row| (row.alert_id.clone(), row.to_json().to_string().into_bytes())).collect());
+        let started = now_millis();
+        let mut left = Arc::new(rows);
         let mut attempt = 0;
-        while let Err(problem) = self.produce(records.clone(), &mut state.producer).await {
+        while !left.is_empty() {
+            let Err(problem) = self.produce(left.clone(), &mut state.producer).await else { break };
             state.producer = None; // its failure would be the answer to every later record
             metrics::failed("kafka");
             warn!(%problem, attempt, topic = self.topic, "alerts are rows already and will be sent again");
             tokio::time::sleep(self.backoff.pause(attempt)).await;
             attempt += 1;
+            let sent = self.already(started).await; // some may have arrived
+            let (known, new): (Vec<_>, Vec<_>) = left.iter().cloned().partition(|row| is_in(&sent, row));
+            self.note_sent(known, state);
+            left = Arc::new(new);
+        }
+        self.note_sent(Arc::unwrap_or_clone(left), state);
+    }
+
+    /// Kafka has these.
+    fn note_sent(&self, rows: Vec<AlertRow>, state: &mut State) {
+        if rows.is_empty() {
+            return;
         }
         let now = now_millis();
         let sent: Vec<AlertRow> = rows
@@ -346,11 +328,7 @@ impl Outbox {
         }
     }
 
-    async fn produce(
-        &self,
-        records: Arc<Vec<(String, Vec<u8>)>>,
-        producer: &mut Option<Arc<Producer>>,
-    ) -> Result<(), SendError> {
+    async fn produce(&self, rows: Arc<Vec<AlertRow>>, producer: &mut Option<Arc<Producer>>) -> Result<(), SendError> {
         let ready = match producer {
             Some(ready) => ready.clone(),
             None => {
@@ -360,8 +338,10 @@ impl Outbox {
         };
         let topic = self.topic.clone();
         let sending = tokio::task::spawn_blocking(move || {
-            for (key, payload) in records.iter() {
-                ready.send(&Outgoing { topic: &topic, key: key.as_bytes(), payload, timestamp: None })?;
+            for row in rows.iter() {
+                let payload = row.to_json().to_string();
+                let (key, payload) = (row.alert_id.as_bytes(), payload.as_bytes());
+                ready.send(&Outgoing { topic: &topic, key, payload, timestamp: None })?;
             }
             ready.flush(KAFKA_PATIENCE)
         });
@@ -369,33 +349,8 @@ impl Outbox {
     }
 }
 
-/// A firing row of a partition with nothing in it.
-fn blank(stream: &StreamId, alert_id: String) -> AlertRow {
-    AlertRow {
-        kafka_topic: stream.topic.to_string(),
-        kafka_partition: stream.partition.0 as u16,
-        alert_id,
-        version: 0,
-        state: FIRING.to_owned(),
-        source: stream.source.to_string(),
-        case_key: 0,
-        case_id: String::new(),
-        clock: String::new(),
-        level: String::new(),
-        due: 0,
-        level_at: 0,
-        raised_at: 0,
-        resolved_at: 0,
-        addressee: String::new(),
-        body: String::new(),
-        block: String::new(),
-        territory: String::new(),
-        text: String::new(),
-        kafka_sent_at: 0,
-        webhook_sent_at: 0,
-        held: String::new(),
-        digest_id: String::new(),
-    }
+fn is_in(sent: &Sent, row: &AlertRow) -> bool {
+    sent.contains(&(row.alert_id.clone(), row.state_version()))
 }
 
 pub(super) fn now_millis() -> i64 {

@@ -27,12 +27,14 @@ fn moscow(millis: i64) -> Option<chrono::NaiveDateTime> {
 
 /// A length of time in its largest whole unit; "на 1 минуту", but "до срока 1 минута".
 pub fn span(seconds: u32, accusative: bool) -> String {
-    match seconds {
-        ..3_600 if accusative => counted(seconds / 60, ["минуту", "минуты", "минут"]),
-        ..3_600 => counted(seconds / 60, ["минута", "минуты", "минут"]),
-        ..86_400 => counted(seconds / 3_600, ["час", "часа", "часов"]),
-        _ => counted(seconds / 86_400, ["день", "дня", "дней"]),
+    if seconds < 3_600 {
+        let one = if accusative { "минуту" } else { "минута" };
+        return counted(seconds / 60, [one, "минуты", "минут"]);
     }
+    if seconds < 86_400 {
+        return counted(seconds / 3_600, ["час", "часа", "часов"]);
+    }
+    counted(seconds / 86_400, ["день", "дня", "дней"])
 }
 
 /// A number with its noun: one, few, many.

@@ -85,6 +85,16 @@ impl Store {
         Ok(rows.into_iter().filter_map(known_of).collect())
     }
 
+    /// When the oldest state of a partition that Kafka has not came to be, in milliseconds; `None` when it has all.
+    pub async fn unsent_since(&self, stream: &StreamId) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT count(), toInt64(toUnixTimestamp64Milli(min(greatest(raised_at, resolved_at)))) FROM alerts FINAL \
+                   WHERE kafka_topic = {topic:String} AND kafka_partition = {partition:UInt16} \
+                   AND toUnixTimestamp64Milli(kafka_sent_at) = 0";
+        let query = self.client.query(sql).param("topic", &*stream.topic).param("partition", stream.partition.0);
+        let (count, since) = tokio::time::timeout(CALL, query.fetch_one::<(u64, i64)>()).await??;
+        Ok((count > 0).then_some(since))
+    }
+
     /// Rows of a partition that Kafka has not, in the order of their ids, after an id.
     pub async fn unsent(&self, stream: &StreamId, after: &str) -> Result<Vec<AlertRow>, StoreError> {
         self.page(stream, after, "toUnixTimestamp64Milli(kafka_sent_at) = 0").await

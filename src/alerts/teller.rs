@@ -4,6 +4,7 @@
 //! one that is refused for its content is split until the alert that is at fault is alone and can be named.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -160,7 +161,7 @@ impl Teller {
     /// Calls until everything was taken or refused for its content; the places of what was taken.
     async fn tell(&self, alerts: &[Value]) -> Vec<usize> {
         let mut taken = Vec::with_capacity(alerts.len());
-        let mut parts = vec![0..alerts.len()];
+        let mut parts: Vec<Range<usize>> = std::iter::once(0..alerts.len()).collect();
         let mut attempt = 0;
         while let Some(part) = parts.pop() {
             match self.webhook.post(&alerts[part.clone()]).await {

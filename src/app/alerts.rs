@@ -13,6 +13,7 @@ use crate::alerts::calendars::CalendarEnd;
 use crate::alerts::desk::{Desk, Message};
 use crate::alerts::levels::Ladder;
 use crate::alerts::outbox::{self, Outbox, Webhooks};
+use crate::alerts::rows::Rows;
 use crate::alerts::store::Store;
 use crate::alerts::teller::{self, Teller};
 use crate::alerts::webhook::Webhook;
@@ -70,9 +71,7 @@ impl Alerts {
             store,
             kafka: base_config(&config.settings.kafka),
             topic: settings.kafka_topic.clone(),
-            ladder: ladder.clone(),
-            names: shared.names.clone(),
-            reference: config.reference.clone(),
+            rows: Rows { ladder: ladder.clone(), names: shared.names.clone(), reference: config.reference.clone() },
             webhooks,
             backoff,
         };

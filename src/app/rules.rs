@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::alerts::calendars::CalendarEnd;
 use crate::config::Config;
+use crate::enrich::enricher::TextBooks;
 use crate::enrich::identity::{IdentityKey, IdentityKeyError};
 use crate::enrich::names::NameLists;
 use crate::mapping::dictionaries::Dictionaries;
@@ -96,7 +97,9 @@ impl SharedRules {
     }
 
     fn assemble(config: &Config, names: Arc<NameLists>, identity: Arc<IdentityKey>) -> Result<SharedRules, RulesError> {
-        let dictionaries = Dictionaries::new(Arc::new(config.reference.clone()), names.clone());
+        let texts = TextBooks::build(&config.reference.texts)
+            .map_err(|problem| RulesError::Inconsistent(problem.to_string()))?;
+        let dictionaries = Dictionaries::new(Arc::new(config.reference.clone()), names.clone(), texts);
         let has_words = !config.lexicon.blocks.is_empty() || config.trained.is_some();
         let dictionaries =
             Arc::new(if has_words { dictionaries.with_classifier(config.classifier()) } else { dictionaries });

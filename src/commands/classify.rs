@@ -12,7 +12,7 @@ use crate::enrich::classify::Classifier;
 use crate::enrich::classify::explain::{Explanation, Reason, explain};
 use crate::enrich::classify::model_file;
 use crate::enrich::classify::score::Reader;
-use crate::enrich::mask::mask;
+use crate::enrich::enricher::{Enricher, TextBooks};
 use crate::text::{Tokens, Words, tokenize};
 use crate::train::corpus::label;
 use crate::train::learn::names;
@@ -74,6 +74,7 @@ pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
     let mut input = BufReader::new(input);
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut desk = Desk::default();
+    let mut enricher = enricher(&config)?;
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -84,7 +85,7 @@ pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
         if text.trim().is_empty() {
             continue;
         }
-        let (text, _) = mask(text.trim());
+        let text = masked(&mut enricher, text.trim());
         let explanation = desk.explain(&classifier, &text);
         match args.format {
             Format::Text => writeln!(out, "{}", shown(&config, &explanation))?,
@@ -93,6 +94,17 @@ pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
         out.flush()?;
     }
     Ok(())
+}
+
+/// What masks texts as the pipeline does, before anything else reads them.
+pub(super) fn enricher(config: &Config) -> anyhow::Result<Enricher> {
+    Ok(Enricher::new(&TextBooks::build(&config.reference.texts)?))
+}
+
+pub(super) fn masked(enricher: &mut Enricher, text: &str) -> String {
+    let mut masked = Vec::with_capacity(text.len());
+    enricher.mask_into(text, &mut masked);
+    String::from_utf8_lossy(&masked).into_owned()
 }
 
 /// What reading texts needs.
@@ -136,6 +148,7 @@ fn evaluate(
     let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
     let table = table::read(&bytes, columns.0, columns.1).with_context(|| file.display().to_string())?;
     let mut desk = Desk::default();
+    let mut enricher = enricher(config)?;
     let mut answers = Vec::with_capacity(table.rows.len());
     let mut foreign: Vec<&str> = Vec::new();
     let mut skipped = 0;
@@ -147,7 +160,7 @@ fn evaluate(
             }
             continue;
         };
-        let (text, _) = mask(text);
+        let text = masked(&mut enricher, text);
         tokenize(&text, &mut desk.words, &mut desk.tokens);
         let outcome = classifier.classify(&desk.tokens, &desk.words, &mut desk.reader);
         answers.push(Answer { label, outcome });

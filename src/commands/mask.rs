@@ -45,7 +45,7 @@ struct Span {
 pub fn main(folder: &Path, args: &Args) -> anyhow::Result<()> {
     // Works without an installation too.
     let lists = match folder.join(SETTINGS_FILE).exists() {
-        true => load(folder)?.reference.persons.clone(),
+        true => load(folder)?.reference.texts.persons.clone(),
         false => shipped_persons()?,
     };
     let persons = Arc::new(PersonLexicon::build(&lists));

@@ -8,10 +8,11 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 
+use crate::commands::classify::{enricher, masked};
 use crate::commands::{load, now, runtime};
 use crate::config::Config;
 use crate::enrich::classify::model_file::{self, Header};
-use crate::enrich::mask::{MASKER_VERSION, mask};
+use crate::enrich::mask::MASKER_VERSION;
 use crate::sink::clickhouse::client;
 use crate::train::corpus::{Corpus, CorpusBuilder, label};
 use crate::train::fit::Recipe;
@@ -122,6 +123,7 @@ async fn selected(config: &Config, query: &str) -> anyhow::Result<Vec<(String, S
 
 fn corpus(config: &Config, rows: Vec<(String, String)>, args: &Args) -> anyhow::Result<CorpusBuilder> {
     let mut corpus = CorpusBuilder::default();
+    let mut enricher = enricher(config)?;
     let (mut skipped, mut foreign) = (0, Vec::<String>::new());
     for (text, written) in rows {
         if corpus.len() >= args.limit {
@@ -129,7 +131,7 @@ fn corpus(config: &Config, rows: Vec<(String, String)>, args: &Args) -> anyhow::
             break;
         }
         match label(&config.reference, &written) {
-            Some(label) if !text.trim().is_empty() => corpus.add(mask(&text).0, label),
+            Some(label) if !text.trim().is_empty() => corpus.add(masked(&mut enricher, &text), label),
             Some(_) => {}
             None => {
                 skipped += 1;

@@ -260,3 +260,7 @@ fn street_name(name: &str) -> (String, StreetKind) {
     }
     (name.to_owned(), StreetKind::Street)
 }
+
+#[cfg(test)]
+#[path = "gazetteer_tests.rs"]
+mod tests;

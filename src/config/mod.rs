@@ -3,6 +3,7 @@
 //! refused, a `Config` that exists is consistent, and the environment arrives as an argument, so a test needs no process.
 
 mod alerts_read;
+mod answer_read;
 mod avro_read;
 pub mod errors;
 pub(crate) mod files;
@@ -11,7 +12,7 @@ mod gazetteer_read;
 mod item;
 pub mod lexicon;
 mod lexicon_checks;
-mod lexicon_read;
+pub(crate) mod lexicon_read;
 mod model_read;
 mod persons_read;
 pub mod pipeline;
@@ -26,6 +27,7 @@ mod settings_checks;
 mod settings_read;
 mod specs;
 mod suggest;
+mod tone_read;
 pub mod units;
 
 use std::path::{Path, PathBuf};
@@ -35,6 +37,7 @@ use crate::enrich::classify::Classifier;
 use crate::model::calendar::CalendarSpec;
 use crate::model::ids::RulesVersion;
 use crate::model::policy::PolicySpec;
+pub use answer_read::shipped_answer_quality;
 use errors::Errors;
 pub use errors::{ConfigError, ConfigErrors};
 use files::Folder;
@@ -45,6 +48,9 @@ pub use persons_read::shipped_persons;
 pub use pipeline::Pipeline;
 pub use reference::Reference;
 use reference_read::ReferenceFiles;
+pub use tone_read::shipped_tone;
+
+use crate::enrich::enricher::TextLists;
 pub use settings::Settings;
 pub use settings_read::Environment;
 
@@ -185,10 +191,14 @@ fn read_lexicon(folder: &Folder, reference: &Reference, errors: &Errors) -> Lexi
 /// A folder without `reference/` is sound (everything is "unknown" then); one with half of the lists is not.
 fn read_reference(folder: &Folder, pipelines_dir: &Path, errors: &Errors) -> Reference {
     let file = |name: &str| folder.inside("reference").find(|file| file.stem == name);
-    let persons = file("names").map(|file| (file.name.as_str(), file.text.as_str()));
-    let persons = persons_read::read_or_shipped(persons, errors);
+    let named = |name: &str| file(name).map(|file| (file.name.as_str(), file.text.as_str()));
+    let texts = TextLists {
+        persons: persons_read::read_or_shipped(named("names"), errors),
+        tone: tone_read::read_or_shipped(named("tone"), errors),
+        answers: answer_read::read_or_shipped(named("answer_quality"), errors),
+    };
     if folder.inside("reference").next().is_none() {
-        return Reference { persons, ..Reference::default() };
+        return Reference { texts, ..Reference::default() };
     }
     let list = |name: &str| match file(name) {
         Some(file) => (file.name.as_str(), file.text.as_str()),
@@ -214,7 +224,7 @@ fn read_reference(folder: &Folder, pipelines_dir: &Path, errors: &Errors) -> Ref
             .find(|file| file.stem == "routing")
             .map(|file| (file.name.as_str(), file.text.as_str())),
     };
-    Reference { persons, ..reference_read::read(&lists, errors) }
+    Reference { texts, ..reference_read::read(&lists, errors) }
 }
 
 #[cfg(test)]

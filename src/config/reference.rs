@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use super::gazetteer::Gazetteer;
 use super::routing::RoutingRule;
-use crate::enrich::mask::PersonLists;
+use crate::enrich::enricher::TextLists;
 
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Reference {
@@ -23,8 +23,8 @@ pub struct Reference {
     pub topic_index: HashMap<String, u32>,
     pub territory_index: HashMap<String, u32>,
     pub body_index: HashMap<String, u32>,
-    /// What names of people are made of.
-    pub persons: PersonLists,
+    /// What texts are understood by.
+    pub texts: TextLists,
 }
 
 #[derive(Clone, PartialEq, Debug)]

@@ -91,7 +91,6 @@ const SILENT: &[&str] = &[
     "по",
     "в",
     "на",
-    "образование",
     "район",
     "округ",
     "мо",
@@ -160,24 +159,22 @@ fn spellings(body: &Body, reference: &Reference) -> Vec<String> {
 pub fn key_of(name: &str) -> String {
     let mut key = String::new();
     let folded = fold(name);
-    // «Рязанский район» is a land, «Рязанская область» is silent: the adjective is kept unless the region follows
-    let words: Vec<&str> =
-        folded.split(|c: char| !(c.is_alphanumeric() || c == '-')).filter(|word| !word.is_empty()).collect();
-    let mut at = 0;
-    while at < words.len() {
-        let next_is_region = words.get(at + 1).is_some_and(|next| stem_word(next) == "област" || *next == "обл");
-        let word = words[at].trim_matches('-');
-        at += 1;
-        if word.is_empty() {
-            continue;
-        }
-        if stem_word(word) == stem_word("рязанский") && !next_is_region {
+    let parts = folded.split(|letter: char| !(letter.is_alphanumeric() || letter == '-'));
+    let words: Vec<&str> = parts.map(|word| word.trim_matches('-')).filter(|word| !word.is_empty()).collect();
+    for (at, word) in words.iter().enumerate() {
+        let next = words.get(at + 1).copied().unwrap_or_default();
+        let before = at.checked_sub(1).map_or("", |earlier| words[earlier]);
+        // «Рязанский район» is a land, «Рязанская область» is everywhere
+        let land = stem_word(word) == "рязанск" && !(next == "обл" || stem_word(next) == "област");
+        // «муниципальное образование» is a land too, «министерство образования» is not
+        let unit = stem_word(word) == "образован" && stem_word(before) == "муниципальн";
+        if land {
             push_word(&mut key, word);
-            continue;
-        }
-        match EXPANSIONS.iter().find(|(short, _)| *short == word) {
-            Some((_, long)) => long.split(' ').for_each(|part| push_telling(&mut key, part)),
-            None => push_telling(&mut key, word),
+        } else if !unit {
+            match EXPANSIONS.iter().find(|(short, _)| short == word) {
+                Some((_, long)) => long.split([' ', '-']).for_each(|part| push_telling(&mut key, part)),
+                None => word.split('-').for_each(|part| push_telling(&mut key, part)),
+            }
         }
     }
     key

@@ -1,138 +1,102 @@
-//! Everything that is made of the words of one record, in one pass: tokens once, then every stage over them.
-//! Owner: one mapper. Invariants: pure: the same record with the same dictionaries gives the same outcome, whatever came
-//! before it; the source is believed first, and words fill only what it leaves open; what is unsure stays unknown.
+//! Everything that is made of one text, in one call: tokens once, then every stage over them.
+//! Owner: one partition worker. Invariant: pure: the same texts with the same dictionaries give the same outcome,
+//! whatever came before them.
 
 use std::sync::Arc;
 
-use super::classify::score::Reader;
-use super::locate::sources::{refine, sure};
-use super::locate::{How, Locator, Manner, Place};
-use super::mask::{MaskCounts, Masker};
-use crate::mapping::dictionaries::Dictionaries;
-use crate::mapping::mapper::Texts;
-use crate::model::case::{BlockId, TerritoryId, TopicId};
-use crate::model::facts::Facts;
-use crate::model::reading::{Guess, Reading};
-use crate::model::words::{Basis, Placed};
-use crate::text::{Tokens, Words, tokenize};
+use super::answer::{AnswerBook, AnswerFacts, AnswerLists, AnswerQuality, AnswerReader};
+use super::mask::{MaskCounts, Masker, PersonLexicon, PersonLists};
+use super::phrases::PhraseError;
+use super::repeats::{Fingerprint, Fingerprinter};
+use super::tone::{Tone, ToneBook, ToneLists, ToneReader};
+use crate::text::{Token, Tokens, Words, tokenize};
 
-/// A territory that words name with less certainty (of 100) is not taken for that of the case.
-const PLACE_THRESHOLD: u8 = 50;
+/// The dictionaries as they are written.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub struct TextLists {
+    /// What names of people are made of.
+    pub persons: PersonLists,
+    pub tone: ToneLists,
+    pub answers: AnswerLists,
+}
+
+/// The dictionaries of all stages, ready; shared by the workers.
+#[derive(Clone)]
+pub struct TextBooks {
+    pub persons: Arc<PersonLexicon>,
+    pub tone: Arc<ToneBook>,
+    pub answers: Arc<AnswerBook>,
+}
+
+impl TextBooks {
+    /// Lists that were read from files are sound already.
+    pub fn build(lists: &TextLists) -> Result<TextBooks, PhraseError> {
+        Ok(TextBooks {
+            persons: Arc::new(PersonLexicon::build(&lists.persons)),
+            tone: Arc::new(ToneBook::build(&lists.tone)?),
+            answers: Arc::new(AnswerBook::build(&lists.answers)?),
+        })
+    }
+}
+
+/// What a message says.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Understood {
+    pub masked: MaskCounts,
+    pub tone: Tone,
+    pub fingerprint: Fingerprint,
+}
 
 /// The stages with their caches and buffers.
 pub struct Enricher {
-    dictionaries: Arc<Dictionaries>,
     words: Words,
     tokens: Tokens,
     masker: Masker,
-    reader: Reader,
-    locator: Locator,
-    by_text: Place,
-    by_address: Place,
-    reading: Reading,
+    tone: ToneReader,
+    answers: AnswerReader,
+    fingerprints: Fingerprinter,
 }
 
 impl Enricher {
-    pub fn new(dictionaries: Arc<Dictionaries>) -> Enricher {
+    pub fn new(books: &TextBooks) -> Enricher {
         Enricher {
             words: Words::new(),
             tokens: Tokens::new(),
-            masker: Masker::new(dictionaries.persons.clone()),
-            reader: Reader::new(),
-            locator: Locator::new(dictionaries.atlas.clone()),
-            dictionaries,
-            by_text: Place::default(),
-            by_address: Place::default(),
-            reading: Reading::default(),
+            masker: Masker::new(books.persons.clone()),
+            tone: ToneReader::new(books.tone.clone()),
+            answers: AnswerReader::new(books.answers.clone()),
+            fingerprints: Fingerprinter::default(),
         }
     }
 
-    /// Forgets the record before.
-    pub fn begin(&mut self) {
-        self.by_text = Place::default();
-        self.by_address = Place::default();
-        self.reading = Reading::default();
-    }
-
-    /// Appends the masked text to `out`.
+    /// Appends the masked text to `out`, and no more.
     pub fn mask_into(&mut self, text: &str, out: &mut Vec<u8>) -> MaskCounts {
         tokenize(text, &mut self.words, &mut self.tokens);
         self.masker.mask_into(text, &self.words, &self.tokens, out)
     }
 
-    /// What the message is about and where; its tokens are those of the masking just before.
-    pub fn read(&mut self, text: &str) {
-        if let Some(classifier) = &self.dictionaries.classifier {
-            let outcome = classifier.classify(&self.tokens, &self.words, &mut self.reader);
-            let blocks = &self.dictionaries;
-            self.reading.guesses = outcome
-                .top
-                .map(|guess| Guess { block: blocks.block_at(guess.block), percent: (guess.confidence * 100.0) as u8 });
-            self.reading.topic = outcome.topic.map_or_else(TopicId::default, |topic| blocks.topic_at(topic));
-            self.reading.is_unsure = outcome.unknown;
-        }
-        self.by_text = self.locator.locate(text, &self.tokens, &self.words, Manner::Text);
+    /// Appends the masked text of a message to `out` and tells what it says.
+    pub fn message(&mut self, text: &str, out: &mut Vec<u8>) -> Understood {
+        let masked = self.mask_into(text, out);
+        let tone = self.tone.read(&self.words, self.tokens.as_slice());
+        Understood { masked, tone, fingerprint: self.fingerprints.read(&self.words, &self.tokens) }
     }
 
-    /// Where the address is.
-    pub fn read_address(&mut self, address: &str) {
-        tokenize(address, &mut self.words, &mut self.tokens);
-        self.by_address = self.locator.locate(address, &self.tokens, &self.words, Manner::Address);
+    /// Appends the masked text of an answer to `out` and tells what it is worth.
+    pub fn answer(&mut self, text: &str, facts: AnswerFacts, out: &mut Vec<u8>) -> (AnswerQuality, Fingerprint) {
+        self.mask_into(text, out);
+        let quality = self.answers.read(&self.words, &self.tokens, facts);
+        (quality, self.fingerprints.read(&self.words, &self.tokens))
     }
 
-    /// Fills what the source leaves open.
-    pub fn complete(&mut self, facts: &mut Facts, texts: &mut Texts) {
-        let mut reading = self.reading;
-        self.complete_block(facts, &mut reading);
-        self.complete_territory(facts, texts, &mut reading);
-        texts.reading = reading;
+    /// Cuts a text that needs no masking, for further stages.
+    pub fn tokenize(&mut self, text: &str) -> (&Words, &[Token]) {
+        tokenize(text, &mut self.words, &mut self.tokens);
+        self.tokens()
     }
 
-    fn complete_block(&self, facts: &mut Facts, reading: &mut Reading) {
-        let best = reading.guesses[0].block;
-        let is_sure = best != BlockId(0) && !reading.is_unsure;
-        match facts.block {
-            Some(block) if block != BlockId(0) => {
-                reading.block_by = Some(Basis::Source);
-                let same = is_sure && block == best;
-                if same && facts.topic == Some(TopicId(0)) && reading.topic != TopicId(0) {
-                    facts.topic = Some(reading.topic);
-                }
-            }
-            // a category that no dictionary has says nothing, so it takes back nothing either
-            given if facts.has_text => {
-                facts.block = is_sure.then_some(best).or(given);
-                facts.topic = is_sure.then_some(reading.topic).or(facts.topic);
-                reading.block_by = is_sure.then_some(Basis::Text);
-            }
-            _ => {}
-        }
-    }
-
-    fn complete_territory(&self, facts: &mut Facts, texts: &Texts, reading: &mut Reading) {
-        let atlas = self.locator.atlas();
-        let point = match (texts.latitude, texts.longitude) {
-            (0.0, 0.0) => Place::default(),
-            (latitude, longitude) => sure(atlas.by_coordinates(latitude, longitude), How::Coordinates, 100),
-        };
-        let place = refine(atlas, refine(atlas, point, self.by_address), self.by_text);
-        let found = place.territory.filter(|_| place.confidence >= PLACE_THRESHOLD);
-        reading.territory = found.map_or_else(TerritoryId::default, |place| self.dictionaries.territory_at(place));
-        if facts.territory.is_some_and(|territory| territory != TerritoryId(0)) {
-            reading.territory_by = Some(Placed::Name);
-        } else if reading.territory != TerritoryId(0) {
-            facts.territory = Some(reading.territory);
-            reading.territory_by = placed(place.how);
-        }
-    }
-}
-
-fn placed(how: How) -> Option<Placed> {
-    match how {
-        How::Unknown => None,
-        How::Code | How::Name => Some(Placed::Name),
-        How::Coordinates => Some(Placed::Coordinates),
-        How::Address => Some(Placed::Address),
-        How::Text => Some(Placed::Text),
+    /// The words and tokens of the last text, for further stages.
+    pub fn tokens(&self) -> (&Words, &[Token]) {
+        (&self.words, &self.tokens)
     }
 }

@@ -159,6 +159,7 @@ impl<'r> Routing<'r> {
                 if let Some((count, example)) = shared
                     && *count < sum.fits
                     && *count < sums[second].fits
+                    && !self.is_exception(&rules[rule], &rules[second])
                 {
                     findings.push(Finding::Overlap { first: rule, second, example: example.clone() });
                 }
@@ -170,6 +171,16 @@ impl<'r> Routing<'r> {
         let idle = (0..self.reference.bodies.len()).filter(|body| !reached.contains(&(*body as u32)));
         findings.extend(idle.map(|body| Finding::IdleBody { body }));
         findings
+    }
+
+    /// All themes of the first are themes of the second: a rule of a topic before the rule of its block.
+    fn is_exception(&self, first: &RoutingRule, second: &RoutingRule) -> bool {
+        let fits = |rule: &RoutingRule, question: &Question| {
+            let topic = rule.topics.is_empty() || question.topic.is_some_and(|topic| rule.topics.contains(&topic));
+            topic && (rule.blocks.is_empty() || rule.blocks.contains(&question.block))
+        };
+        let themes = self.questions("");
+        themes.iter().filter(|theme| theme.territory.is_none()).all(|theme| !fits(first, theme) || fits(second, theme))
     }
 
     /// One day of each stretch on which the rules do not change.

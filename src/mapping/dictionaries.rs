@@ -8,8 +8,9 @@ use std::sync::Arc;
 use crate::config::reference::{Reference, normalise_name};
 use crate::enrich::bodies::BodyNames;
 use crate::enrich::classify::Classifier;
+use crate::enrich::enricher::TextBooks;
 use crate::enrich::locate::{Atlas, Locator, Manner};
-use crate::enrich::mask::{PersonLexicon, mask};
+use crate::enrich::mask::mask;
 use crate::enrich::names::NameLists;
 use crate::mapping::words::tidy;
 use crate::model::case::{BlockId, BodyId, TerritoryId, TopicId, WordId};
@@ -23,7 +24,8 @@ const MAX_REMEMBERED: usize = 20_000;
 /// Dictionary entries by their interned numbers.
 pub struct Dictionaries {
     pub names: Arc<NameLists>,
-    pub persons: Arc<PersonLexicon>,
+    /// What texts are understood by.
+    pub texts: TextBooks,
     /// Names of places, for locators.
     pub atlas: Arc<Atlas>,
     /// `None` where there is no lexicon: texts say nothing of their block then.
@@ -37,7 +39,7 @@ pub struct Dictionaries {
 }
 
 impl Dictionaries {
-    pub fn new(reference: Arc<Reference>, names: Arc<NameLists>) -> Dictionaries {
+    pub fn new(reference: Arc<Reference>, names: Arc<NameLists>, texts: TextBooks) -> Dictionaries {
         let blocks: Vec<BlockId> =
             reference.blocks.iter().map(|block| BlockId(names.blocks.number(&block.code) as u8)).collect();
         let topics = reference
@@ -54,11 +56,10 @@ impl Dictionaries {
             .map(|territory| TerritoryId(names.territories.number(&territory.code)))
             .collect();
         let bodies = reference.bodies.iter().map(|body| BodyId(names.bodies.number(&body.code))).collect();
-        let persons = Arc::new(PersonLexicon::build(&reference.persons));
         let (atlas, body_names) = (Arc::new(Atlas::new(&reference)), BodyNames::new(&reference));
         Dictionaries {
             names,
-            persons,
+            texts,
             atlas,
             body_names,
             classifier: None,

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use crate::codec::Value;
 use crate::codec::json::{Columns, decode};
 use crate::config::reference::Reference;
+use crate::enrich::enricher::TextBooks;
 use crate::enrich::identity::IdentityKey;
 use crate::enrich::mask::{mask, mask_into};
 use crate::enrich::names::NameLists;
@@ -52,7 +53,8 @@ fn config() -> &'static crate::config::Config {
 /// Mappers of the shipped pipelines; they own buffers, so each case makes its own.
 fn mappers() -> [Mapper; 2] {
     let reference: Arc<Reference> = Arc::new(config().reference.clone());
-    let dictionaries = Arc::new(Dictionaries::new(reference, Arc::new(NameLists::default())));
+    let texts = TextBooks::build(&reference.texts).expect("sound phrases");
+    let dictionaries = Arc::new(Dictionaries::new(reference, Arc::new(NameLists::default()), texts));
     let identity = Arc::new(IdentityKey::from_hex(KEY).expect("a key"));
     ["pos", "incident"]
         .map(|name| Mapper::new(config().pipeline(name).expect("shipped"), dictionaries.clone(), identity.clone()))

@@ -10,11 +10,11 @@ use crate::codec::avro::{AvroDecoder, SchemaId};
 use crate::codec::payload::Wrapping;
 use crate::codec::{DecodeError, Value, json};
 use crate::config::pipeline::Pipeline;
-use crate::enrich::enricher::Enricher;
 use crate::enrich::identity::IdentityKey;
-use crate::enrich::mask::{MaskCounts, mask_into};
+use crate::enrich::mask::MaskCounts;
 use crate::mapping::dictionaries::{Dictionaries, Lookup};
 use crate::mapping::plan::Plan;
+use crate::mapping::understanding::Understanding;
 use crate::model::facts::{Facts, Shape};
 use crate::model::ids::CaseKey;
 use crate::model::reading::Reading;
@@ -70,14 +70,14 @@ pub struct Mapper {
     avro: Option<AvroDecoder>,
     identity: Arc<IdentityKey>,
     lookup: Lookup,
-    enricher: Enricher,
+    understanding: Understanding,
 }
 
 impl Mapper {
     pub fn new(pipeline: &Pipeline, dictionaries: Arc<Dictionaries>, identity: Arc<IdentityKey>) -> Mapper {
         let avro = pipeline.avro.as_ref().map(AvroDecoder::new);
-        let enricher = Enricher::new(dictionaries.clone());
-        Mapper { plan: Plan::compile(pipeline), avro, identity, lookup: Lookup::new(dictionaries), enricher }
+        let understanding = Understanding::new(dictionaries.clone());
+        Mapper { plan: Plan::compile(pipeline), avro, identity, lookup: Lookup::new(dictionaries), understanding }
     }
 
     /// How the items of a record are wrapped.
@@ -106,7 +106,7 @@ impl Mapper {
 
     /// Appends a text of a record that has no place in its row, masked.
     pub fn mask_into(&mut self, text: &str, out: &mut Vec<u8>) -> MaskCounts {
-        self.enricher.mask_into(text, out)
+        self.understanding.mask_into(text, out)
     }
 
     /// Reads and maps one item of a record. `received` is Kafka's time of the record; `slots` is working memory.
@@ -132,7 +132,7 @@ impl Mapper {
     }
 
     fn map_values(&mut self, slots: &[Value<'_>], received: Time, texts: &mut Texts) -> Result<Facts, Rejection> {
-        let Mapper { plan, identity, lookup, enricher, .. } = self;
+        let Mapper { plan, identity, lookup, understanding, .. } = self;
         let case_id = plan.case_id(slots)?;
         if case_id.len() > MAX_CASE_ID_BYTES {
             return Err(plan.reject("bad_value", Field::CaseId));
@@ -151,8 +151,8 @@ impl Mapper {
         plan.map_names(slots, lookup, &mut facts)?;
         let author = plan.text(slots, Field::AuthorId)?;
         facts.author_key = identity.author_key(&plan.source, &author);
-        plan.map_texts(slots, enricher, &mut facts, texts)?;
-        enricher.complete(&mut facts, texts);
+        plan.map_texts(slots, understanding, &mut facts, texts)?;
+        understanding.complete(&mut facts, texts);
         plan.map_extras(slots, &facts, texts)?;
         for field in &plan.required {
             if plan.text(slots, *field)?.is_empty() {
@@ -246,20 +246,19 @@ impl Plan {
     fn map_texts(
         &self,
         slots: &[Value<'_>],
-        enricher: &mut Enricher,
+        understanding: &mut Understanding,
         facts: &mut Facts,
         texts: &mut Texts,
     ) -> Result<(), Rejection> {
-        enricher.begin();
+        understanding.begin();
         if let Some(text) = self.raw_text(slots, Field::Text)? {
-            texts.masked = enricher.mask_into(text, &mut texts.text);
+            texts.masked = understanding.mask_into(text, &mut texts.text);
             facts.has_text = true;
-            enricher.read(text);
+            understanding.read(text);
         }
         if let Some(address) = self.raw_text(slots, Field::Address)? {
             let address = without_flat(address);
-            mask_into(address, &mut texts.place);
-            enricher.read_address(address);
+            understanding.read_address(address, &mut texts.place);
         }
         texts.latitude = self.coordinate(slots, Field::Latitude, 90.0)?;
         texts.longitude = self.coordinate(slots, Field::Longitude, 180.0)?;

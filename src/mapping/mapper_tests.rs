@@ -1,5 +1,6 @@
 use super::*;
 use crate::config::reference::Reference;
+use crate::enrich::enricher::TextBooks;
 use crate::enrich::names::NameLists;
 use crate::model::words::{EventKind, Priority, Status};
 
@@ -11,7 +12,8 @@ fn mapper(name: &str) -> (Mapper, Arc<NameLists>) {
     let config = crate::config::load(&folder, &|_| None).expect("the shipped configuration is sound");
     let names = Arc::new(NameLists::default());
     let reference: Arc<Reference> = Arc::new(config.reference.clone());
-    let dictionaries = Arc::new(Dictionaries::new(reference, names.clone()));
+    let texts = TextBooks::build(&reference.texts).expect("sound phrases");
+    let dictionaries = Arc::new(Dictionaries::new(reference, names.clone(), texts));
     let identity = Arc::new(IdentityKey::from_hex(KEY).expect("a key"));
     (Mapper::new(config.pipeline(name).expect("shipped"), dictionaries, identity), names)
 }

@@ -6,6 +6,7 @@ mod extras;
 pub mod mapper;
 mod plan;
 pub mod times;
+pub mod understanding;
 pub mod words;
 
 #[cfg(test)]

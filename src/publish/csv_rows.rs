@@ -189,24 +189,30 @@ fn decode(encoding: Encoding, cell: &[u8]) -> Option<std::borrow::Cow<'_, str>> 
     }
 }
 
-/// The one of `;`, tab and `,` that the header line has most of, outside quotation marks. The header is the first line with the
-/// name of a key column and a delimiter, because titles may stand above it; without one it is the first line.
+/// The one of `;`, tab and `,` that the header line has most of, outside quotation marks. Titles may stand above the header, so it
+/// is the first line that has the name of a key column as a cell; without one it is the first line.
 fn delimiter_of(head: &[u8], keys: &[String]) -> u8 {
-    let named = |line: &&[u8]| {
-        keys.iter().any(|key| {
-            let old = WINDOWS_1251.encode(key).0;
-            memchr::memmem::find(line, key.as_bytes()).is_some() || memchr::memmem::find(line, &old).is_some()
-        })
+    let spellings: Vec<Vec<u8>> =
+        keys.iter().flat_map(|key| [key.as_bytes().to_vec(), WINDOWS_1251.encode(key).0.into_owned()]).collect();
+    let is_key = |cell: &[u8]| {
+        let bare = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'"';
+        let begin = cell.iter().position(|byte| !bare(byte)).unwrap_or(cell.len());
+        let end = cell.iter().rposition(|byte| !bare(byte)).map_or(begin, |last| last + 1);
+        spellings.iter().any(|key| **key == cell[begin..end])
     };
-    let lines = || head.split(|byte| *byte == b'\n');
-    let header = lines().filter(named).find(|line| marks_of(line).iter().any(|(count, _)| *count > 0));
-    let counts = marks_of(header.or_else(|| lines().next()).unwrap_or_default());
+    let mut lines = head.split(|byte| *byte == b'\n');
+    let first = lines.clone().next().unwrap_or_default();
+    let header =
+        lines.find(|line| MARKS.iter().any(|mark| line.contains(mark) && line.split(|byte| byte == mark).any(is_key)));
+    let counts = marks_of(header.unwrap_or(first));
     // Of equal counts the last wins: `;`, the mark of exports made in Russia.
     counts.iter().max_by_key(|(count, _)| *count).map_or(b';', |(_, mark)| *mark)
 }
 
+const MARKS: [u8; 3] = [b',', b'\t', b';'];
+
 fn marks_of(line: &[u8]) -> [(u32, u8); 3] {
-    let mut counts = [(0_u32, b','), (0, b'\t'), (0, b';')];
+    let mut counts = MARKS.map(|mark| (0_u32, mark));
     let mut quoted = false;
     for byte in line {
         match byte {

@@ -74,7 +74,7 @@ pub struct TableReader(Rows);
 enum Rows {
     Csv(Box<CsvRows>),
     Xlsx(Box<XlsxRows>),
-    Json(JsonRows),
+    Json(Box<JsonRows>),
 }
 
 impl TableReader {
@@ -123,7 +123,7 @@ impl TableReader {
         let rows = match kind {
             FileKind::Csv => Rows::Csv(Box::new(CsvRows::new(source, input, pipeline.table.as_ref())?)),
             FileKind::Xlsx => Rows::Xlsx(Box::new(XlsxRows::new(source, input, sheet.map(str::to_owned))?)),
-            FileKind::JsonLines => Rows::Json(JsonRows::new(source, input)),
+            FileKind::JsonLines => Rows::Json(Box::new(JsonRows::new(source, input))),
         };
         Ok(TableReader(rows))
     }

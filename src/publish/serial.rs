@@ -8,7 +8,7 @@ use super::header::Cell;
 use crate::config::pipeline::TimeFormat;
 
 /// 1970-01-01 to 2099-12-31. Smaller numbers are numbers.
-const SENSIBLE: std::ops::RangeInclusive<f64> = 25_569.0..=73_050.99999;
+const SENSIBLE: std::ops::Range<f64> = 25_569.0..73_051.0;
 const SECONDS_OF_DAY: f64 = 86_400.0;
 
 /// A number as a person would write it: `5`, not `5.0`.

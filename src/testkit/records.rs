@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::config::Config;
 use crate::config::reference::Reference;
+use crate::enrich::enricher::TextBooks;
 use crate::enrich::identity::IdentityKey;
 use crate::enrich::names::NameLists;
 use crate::mapping::dictionaries::Dictionaries;
@@ -144,7 +145,8 @@ pub fn shared() -> &'static Shared {
         let config = crate::config::load(&folder, &|_| None).expect("the shipped configuration is sound");
         let names = Arc::new(NameLists::default());
         let reference: Arc<Reference> = Arc::new(config.reference.clone());
-        let dictionaries = Arc::new(Dictionaries::new(reference, names.clone()));
+        let texts = TextBooks::build(&reference.texts).expect("sound phrases");
+        let dictionaries = Arc::new(Dictionaries::new(reference, names.clone(), texts));
         let identity = Arc::new(IdentityKey::from_hex(KEY).expect("a key"));
         Shared { config, names, dictionaries, identity }
     })

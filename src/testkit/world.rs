@@ -348,7 +348,7 @@ impl World {
     fn feed(&self, owner: &mut Owner) -> Duration {
         let (records, pause) = self.schedule.chunks[owner.turn % self.schedule.chunks.len()];
         owner.turn += 1;
-        if self.changes_rules() && owner.turn % CHANGE_EVERY == 0 {
+        if self.changes_rules() && owner.turn.is_multiple_of(CHANGE_EVERY) {
             owner.rules = 3 - owner.rules;
             owner.rulebooks.send_replace(rulebook(owner.rules));
         }

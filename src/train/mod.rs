@@ -9,3 +9,6 @@ pub mod learn;
 pub mod measure;
 pub mod solver;
 pub mod table;
+
+#[cfg(test)]
+mod tests;

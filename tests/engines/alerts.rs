@@ -172,7 +172,7 @@ pub fn topic_states(installation: &Installation) -> HashMap<(String, String), us
 async fn clocks_that_fall_due_around_two_kills_raise_each_alert_once_and_an_answer_resolves_it() {
     let Some(installation) = Installation::new("alerts") else { return };
     let (url, told) = webhook(3);
-    installation.add_settings(&format!("webhook_url = \"{url}\""));
+    installation.edit("config/tsur.toml", "[alerts]\n", &format!("[alerts]\nwebhook_url = \"{url}\"\n"));
     with_ladder(&installation, 5);
     let count = 3_000;
     let first_due = now() + 12;
@@ -200,7 +200,11 @@ async fn clocks_that_fall_due_around_two_kills_raise_each_alert_once_and_an_answ
     let states = topic_states(&installation);
     let in_topic: HashSet<String> = states.keys().map(|(id, _)| id.clone()).collect();
     assert_eq!(in_topic, ids(&installation, "1").await, "every alert is in the topic and nothing else is");
-    println!("records in the topic: {} for {} alerts", states.values().sum::<usize>(), in_topic.len());
+    assert_eq!(
+        states.values().sum::<usize>(),
+        in_topic.len(),
+        "none is there twice, although the process was killed twice"
+    );
     nothing_is_unsaid(&installation, &told).await;
     let page = installation.http("/metrics").expect("metrics").1;
     for name in ["tsur_alerts_fired_total", "tsur_alerts_delivered_total{output=\"kafka\"}", "tsur_alert_delay_seconds"]
@@ -250,7 +254,7 @@ async fn the_delay_of_alerts_under_a_mass_of_clocks_and_two_kills_is_measured() 
     let number = |name: &str, default: i64| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default);
     let (clocks, seconds) = (number("TSUR_ALERT_CLOCKS", 10_000), number("TSUR_ALERT_SECONDS", 30));
     let (url, told) = webhook(0);
-    installation.add_settings(&format!("webhook_url = \"{url}\""));
+    installation.edit("config/tsur.toml", "[alerts]\n", &format!("[alerts]\nwebhook_url = \"{url}\"\n"));
     with_ladder(&installation, 60);
     let mut process = Process(installation.start_as("alerts-1", "life-0.log"));
     let lead = 30 + clocks / 1_500;
@@ -284,7 +288,9 @@ async fn the_delay_of_alerts_under_a_mass_of_clocks_and_two_kills_is_measured() 
     assert_eq!(installation.number(once).await, all, "none doubled");
     let states = topic_states(&installation);
     assert_eq!(states.len() as i64, all, "each is in the Kafka topic");
-    println!("records in the Kafka topic: {} for {all} alerts", states.values().sum::<usize>());
+    let records = states.values().sum::<usize>() as i64;
+    println!("records in the Kafka topic: {records} for {all} alerts");
+    assert_eq!(records, all, "none is there twice");
     nothing_is_unsaid(&installation, &told).await;
     measure(&installation, &kills, clocks, seconds).await;
 }

@@ -174,6 +174,16 @@ impl Lexicon {
         facts
     }
 
+    /// Puts the elements that start the search for a phrase first, and counts them.
+    pub fn anchors_first(&self, elements: &mut [Element]) -> u16 {
+        let starts = |element: &Element| {
+            let element = usize::from(*element);
+            !self.phrases_of[element].is_empty() || !self.negations_of[element].is_empty()
+        };
+        elements.sort_by_key(|element| !starts(element));
+        elements.iter().filter(|element| starts(element)).count() as u16
+    }
+
     fn add_facts(&self, form: &str, stem: &str, facts: &mut FormFacts) {
         let exact = [self.stems.get(stem), self.forms.get(form)];
         let starts = form.char_indices().skip(1).map(|(at, _)| at).chain([form.len()]);

@@ -8,6 +8,10 @@ use super::score::Sums;
 /// Weights of a feature, one for each class; more classes than this are refused.
 pub const LANES: usize = 16;
 
+/// Bits of the sieve, as a power of two.
+const SIEVE_BITS: u32 = 18;
+const SIEVE_WORDS: usize = 1 << (SIEVE_BITS - 6);
+
 /// Weights of one feature: `scale * weights`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Feature {
@@ -68,6 +72,8 @@ pub struct Model {
     features: Vec<Feature>,
     /// Feature numbers + 1 by hash, 0 is free; a power of two, at most half full.
     index: Vec<u32>,
+    /// A bit for each feature: most pairs of words are no feature, and that is told without leaving the nearest cache.
+    sieve: Vec<u64>,
 }
 
 impl Model {
@@ -81,7 +87,12 @@ impl Model {
             }
             index[at] = number as u32 + 1;
         }
-        Model { features, index, ..self }
+        let mut sieve = vec![0u64; SIEVE_WORDS];
+        for feature in &features {
+            let (word, bit) = sieve_place(feature.hash);
+            sieve[word] |= bit;
+        }
+        Model { features, index, sieve, ..self }
     }
 
     pub fn features(&self) -> &[Feature] {
@@ -89,7 +100,7 @@ impl Model {
     }
 
     fn find(&self, hash: FeatureHash) -> Option<&Feature> {
-        if hash == 0 {
+        if hash == 0 || self.index.is_empty() {
             return None;
         }
         let mask = self.index.len() - 1;
@@ -130,7 +141,11 @@ impl Model {
     }
 
     pub fn add_bigram(&self, left: FeatureHash, right: FeatureHash, sums: &mut Sums) {
-        if let Some(feature) = self.find(features::pair(left, right)) {
+        let hash = features::pair(left, right);
+        let (word, bit) = sieve_place(hash);
+        if self.sieve.get(word).is_some_and(|bits| bits & bit != 0)
+            && let Some(feature) = self.find(hash)
+        {
             add(feature, 1.0, &mut sums.words, &mut sums.words_norm);
         }
     }
@@ -176,6 +191,11 @@ fn add(feature: &Feature, factor: f32, sums: &mut [f32; LANES], norm: &mut f32) 
         sums[lane] += scale * f32::from(feature.weights[lane]);
     }
     *norm += feature.idf * feature.idf * factor * factor;
+}
+
+fn sieve_place(hash: FeatureHash) -> (usize, u64) {
+    let place = hash >> (32 - SIEVE_BITS);
+    (place as usize / 64, 1 << (place % 64))
 }
 
 fn slot_of(hash: FeatureHash, size: usize) -> usize {

@@ -19,6 +19,8 @@ const MENTIONS: [f32; 9] = [0.0, 1.0, 0.693_147, 0.405_465, 0.287_682, 0.223_144
 struct WordFacts {
     says: (u32, u16),
     elements: (u32, u16),
+    /// How many of the elements, which stand first, start the search for a phrase.
+    anchors: u16,
     /// Row of `vectors`, or none.
     vector: Option<std::num::NonZeroU32>,
     /// For bigrams; 0 where there are none with this word.
@@ -43,6 +45,7 @@ struct Hit {
     token: u32,
     says: (u32, u16),
     elements: (u32, u16),
+    anchors: u16,
     /// Factor for what the word says by itself: mentions and the beginning of the text.
     factor: f32,
 }
@@ -80,7 +83,7 @@ pub struct Reader {
     mentions: Vec<(u32, u16)>,
     text: u32,
     hits: Vec<Hit>,
-    /// First hit with an element, and in which text it was noted.
+    /// The text in which an element was last met, and a phrase last heard.
     elements: Vec<u32>,
     spoken: Vec<u32>,
     silenced: Vec<(u32, u32)>,
@@ -172,8 +175,11 @@ impl Reader {
             if facts.says.1 > 0 || facts.elements.1 > 0 {
                 let lead = if at <= lexicon.lead_words { 1.0 + lexicon.lead_gain } else { 1.0 };
                 let factor = lead * MENTIONS.get(usize::from(mentions)).copied().unwrap_or(0.0);
-                let (says, elements) = (facts.says, facts.elements);
-                self.hits.push(Hit { at, token: number as u32, says, elements, factor });
+                let WordFacts { says, elements, anchors, .. } = facts;
+                for element in self.known.elements_of(elements) {
+                    self.elements[usize::from(*element)] = self.text;
+                }
+                self.hits.push(Hit { at, token: number as u32, says, elements, anchors, factor });
             }
         }
     }
@@ -182,7 +188,7 @@ impl Reader {
     fn silence(&mut self, lexicon: &Lexicon) {
         for number in 0..self.hits.len() {
             let hit = self.hits[number];
-            for element in self.known.elements_of(hit.elements) {
+            for element in &self.known.elements_of(hit.elements)[..usize::from(hit.anchors)] {
                 for phrase in &lexicon.negations_of[usize::from(*element)] {
                     let phrase = &lexicon.negations[usize::from(*phrase)];
                     if let Some(last) = self.matched(phrase, number, 0) {
@@ -214,13 +220,15 @@ impl Reader {
     fn hear_phrases(&mut self, lexicon: &Lexicon, witness: &mut impl Witness) {
         for number in 0..self.hits.len() {
             let hit = self.hits[number];
-            let (start, length) = (hit.elements.0 as usize, usize::from(hit.elements.1));
-            for place in start..start + length {
+            let start = hit.elements.0 as usize;
+            for place in start..start + usize::from(hit.anchors) {
                 let element = usize::from(self.known.elements[place]);
                 for id in &lexicon.phrases_of[element] {
                     let id = usize::from(*id);
                     let phrase = &lexicon.phrases[id];
-                    if self.spoken[id] == self.text || self.is_silenced(hit.at) {
+                    // Most phrases lack a word anywhere in the text: that is asked before any distance is measured.
+                    let here = |element: &Element| self.elements[usize::from(*element)] == self.text;
+                    if !phrase.elements.iter().all(here) || self.spoken[id] == self.text || self.is_silenced(hit.at) {
                         continue;
                     }
                     if self.matched(phrase, number, lexicon.gap).is_some() {
@@ -240,12 +248,6 @@ impl Reader {
     fn hear_conditions(&mut self, lexicon: &Lexicon, witness: &mut impl Witness) {
         if lexicon.conditions.is_empty() || self.hits.is_empty() {
             return;
-        }
-        for hit in &self.hits {
-            let (start, length) = (hit.elements.0 as usize, usize::from(hit.elements.1));
-            for element in &self.known.elements[start..start + length] {
-                self.elements[usize::from(*element)] = self.text;
-            }
         }
         for condition in &lexicon.conditions {
             let here = |element: &Element| self.elements[usize::from(*element)] == self.text;
@@ -307,10 +309,11 @@ impl Known {
         let (says, elements, vectors) = (&mut self.says, &mut self.elements, &mut self.vectors);
         *self.facts.get(words, word, |form, stem| {
             let stem = words.stem_text(stem);
-            let facts = lexicon.facts(form, stem);
+            let mut facts = lexicon.facts(form, stem);
             let mut known = WordFacts {
                 says: (says.len() as u32, facts.says.len() as u16),
                 elements: (elements.len() as u32, facts.elements.len() as u16),
+                anchors: lexicon.anchors_first(&mut facts.elements),
                 ..WordFacts::default()
             };
             says.extend(facts.says);

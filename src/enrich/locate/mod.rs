@@ -4,6 +4,7 @@
 //! guessed; no flat is ever kept; memory is bounded by the words of `text` and `scan::MAX_PIECES`.
 
 pub mod atlas;
+mod context;
 pub mod evidence;
 mod forms;
 mod grammar;

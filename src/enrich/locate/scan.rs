@@ -3,7 +3,7 @@
 //! a place: a surname next to a first name, a common word without its kind and a street without its kind are not.
 
 use super::Manner;
-use super::atlas::{AUTHORITY, Atlas, Known, Name, PERSON_NAME, PERSON_WORD, REGION_ADJECTIVE, is_urban};
+use super::atlas::{Atlas, Known, REGION_ADJECTIVE};
 use super::evidence::*;
 use super::forms::{LOCATIVE, NOMINATIVE, SURNAME};
 use super::grammar::Role;
@@ -243,7 +243,7 @@ impl Scan<'_> {
         if self.manner == Manner::Address {
             return (!surname || !self.is_person(found)).then_some(INSIDE);
         }
-        if self.is_person(found) || self.is_before_person_noun(found) {
+        if self.is_person(found) {
             return None;
         }
         if self.is_written_to(found.at) {
@@ -260,69 +260,6 @@ impl Scan<'_> {
         }
         let clear = !entry.common && !surname && (capital || !self.cased || self.length(found.at) > 5);
         clear.then_some(BARE)
-    }
-
-    fn has_urban(&self, entry: &Name) -> bool {
-        let settlements = &self.atlas.gazetteer.settlements;
-        entry.outside || entry.settlements.iter().any(|index| is_urban(settlements[usize::from(*index)].kind))
-    }
-
-    /// A comma, then a street or a house.
-    fn begins_address(&self, at: usize) -> bool {
-        let next = if self.is_mark(at, b',') { at + 1 } else { at };
-        let street = matches!(self.role(next), Role::Street(_) | Role::AnyStreet | Role::Quarter);
-        let street_name =
-            next > at && self.known.get(next + 1).is_some_and(|known| matches!(known.role, Role::Street(_)));
-        street || street_name
-    }
-
-    fn is_route(&self, found: Found) -> bool {
-        let dash = |at: Option<usize>| {
-            at.and_then(|at| self.tokens.get(at))
-                .is_some_and(|token| token.shape == Shape::Punct && matches!(token.first, b'-' | 0xE2))
-        };
-        let name = |at: Option<usize>| at.and_then(|at| self.known.get(at)).is_some_and(|known| known.group != 0);
-        let earlier = dash(found.at.checked_sub(1)) && name(found.at.checked_sub(2));
-        earlier || dash(Some(found.end)) && name(Some(found.end + 1))
-    }
-
-    /// A first name, a patronymic or an initial on either side, or «врач» before what may be a surname.
-    fn is_person(&self, found: Found) -> bool {
-        let person =
-            |at: usize| self.known.get(at).is_some_and(|known| known.is(PERSON_NAME)) && self.is_capital_or_uncased(at);
-        let initial = |at: usize| {
-            let token = self.tokens.get(at);
-            token.is_some_and(|token| token.letters == Letters::Capital && token.end - token.start <= 2)
-                && self.is_mark(at + 1, b'.')
-        };
-        if person(found.end) || initial(found.end) {
-            return true;
-        }
-        let Some(at) = found.at.checked_sub(1) else { return false };
-        let initial_before =
-            at > 0 && initial(at - 1) && !matches!(self.known[at - 1].role, Role::LetterG | Role::LetterS);
-        let word = found.cases & SURNAME != 0 && self.known[at].is(PERSON_WORD);
-        person(at) || initial_before || word
-    }
-
-    /// «Захарова живёт», «Скопин обещал»: a surname in front is left to the rule of surnames; nothing more is read here.
-    fn is_before_person_noun(&self, found: Found) -> bool {
-        self.role(found.end) == Role::None && self.known.get(found.end).is_some_and(|known| known.is(PERSON_NAME))
-    }
-
-    /// «Администрация Скопина», «глава города Скопина».
-    fn is_written_to(&self, at: usize) -> bool {
-        (1..=3).any(|back| {
-            let Some(place) = at.checked_sub(back) else { return false };
-            let between =
-                (place + 1..at).all(|index| self.tokens[index].shape != Shape::Break && !self.ends_sentence(index));
-            between && self.known[place].is(AUTHORITY)
-        })
-    }
-
-    fn ends_sentence(&self, at: usize) -> bool {
-        let mark = |byte| self.tokens[at].is(byte);
-        mark(b'!') || mark(b'?') || mark(b';') || mark(b',') || mark(b'.') && self.length(at.saturating_sub(1)) > 3
     }
 
     /// «Деревня Ивановка» that the gazetteer does not have.
@@ -347,38 +284,6 @@ impl Scan<'_> {
         })
     }
 
-    /// The word, abbreviation or letter before a name.
-    pub(super) fn before(&self, at: usize) -> Before {
-        let nothing = Before { role: Role::None, at };
-        let Some(mut place) = at.checked_sub(1) else { return nothing };
-        while self.tokens[place].shape == Shape::Punct
-            && (self.tokens[place].first == 0xC2 || self.is_mark(place, b'"'))
-        {
-            let Some(earlier) = place.checked_sub(1) else { return nothing };
-            place = earlier;
-        }
-        let dotted = self.is_mark(place, b'.');
-        if dotted {
-            let Some(earlier) = place.checked_sub(1) else { return nothing };
-            place = earlier;
-        }
-        let role = self.known[place].role;
-        let address = self.manner == Manner::Address;
-        let letter = |meant: Role, bare: bool| if dotted || bare { meant } else { Role::None };
-        let role = match role {
-            Role::LetterG => letter(Role::Town, self.is_capital_or_uncased(at) || address),
-            Role::LetterD => letter(Role::Rural, self.is_capital(at) || address),
-            Role::LetterS => letter(Role::Rural, address),
-            Role::LetterP => letter(Role::Hamlet, self.is_capital(at) || address),
-            Role::LetterSh => letter(Role::Street(crate::config::gazetteer::StreetKind::Highway), false),
-            Role::LetterK | Role::LetterR | Role::House | Role::Building => Role::None,
-            // after a full stop only abbreviations belong to what follows
-            _ if dotted && self.length(place) > 5 => Role::None,
-            role => role,
-        };
-        Before { role, at: place }
-    }
-
     pub(super) fn role(&self, at: usize) -> Role {
         self.known.get(at).map_or(Role::None, |known| known.role)
     }
@@ -392,7 +297,7 @@ impl Scan<'_> {
     }
 
     /// Letters of a token, roughly: Cyrillic ones take two bytes.
-    fn length(&self, at: usize) -> u32 {
+    pub(super) fn length(&self, at: usize) -> u32 {
         self.tokens.get(at).map_or(0, |token| (token.end - token.start) / 2)
     }
 

@@ -76,15 +76,9 @@ impl Atlas {
     }
 }
 
-/// A longer code begins with that of what it lies in; trailing zeroes of a code mean «the whole».
+/// The first five digits of either code name a municipality of the region; what follows lies inside it.
 fn is_inside(code: &str, okato: &str, oktmo: &str) -> bool {
-    let digits = code.trim_end_matches('0');
-    let inside = |whole: &str| {
-        let whole = whole.trim_end_matches('0');
-        whole.len() >= 5 && (code.starts_with(whole) || digits == whole)
-    };
-    let shorter = |whole: &str| whole.len() >= 4 && whole.len() < 5 && code.starts_with(&format!("{whole:0<5}"));
-    inside(okato) || inside(oktmo) || shorter(okato.trim_end_matches('0'))
+    [okato, oktmo].iter().any(|whole| whole.len() >= 5 && whole.get(..5) == code.get(..5))
 }
 
 /// Puts a surer place and a less sure one together.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::sources::{refine, sure};
 use super::*;
@@ -25,7 +25,9 @@ struct Reader {
 
 impl Reader {
     fn new() -> Reader {
-        Reader { locator: Locator::new(Arc::new(Atlas::new(&shipped()))), words: Words::new(), tokens: Tokens::new() }
+        static ATLAS: OnceLock<Arc<Atlas>> = OnceLock::new();
+        let atlas = ATLAS.get_or_init(|| Arc::new(Atlas::new(&shipped()))).clone();
+        Reader { locator: Locator::new(atlas), words: Words::new(), tokens: Tokens::new() }
     }
 
     fn read(&mut self, text: &str, manner: Manner) -> Place {
@@ -143,14 +145,12 @@ fn codes_lead_to_the_territory_and_the_former_units_to_what_they_became() {
         ("61240551", "saraevsky"),
         ("61415000000", "skopinsky"),
         ("61710000", "sasovsky"),
-        ("61636454", "shatsky?"),
         ("45000000", "?"),
         ("61", "?"),
         ("", "?"),
         ("рязань", "?"),
     ] {
         let found = atlas.by_code(code).map_or("?", |index| atlas.territory(index).code.as_str());
-        let expected = if expected == "shatsky?" { "?" } else { expected };
         assert_eq!(found, expected, "{code}");
     }
 }

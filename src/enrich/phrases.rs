@@ -1,0 +1,230 @@
+//! Phrases of a dictionary found in the tokens of a text. A phrase is words one after another: `вода` means every form of
+//! the word, `=вод` this form only, `водоснаб*` every word that begins so. Punctuation between its words ends a phrase.
+//! Owner: a dictionary is shared and read only; the side table belongs to the worker. Invariant: what a word can be in a
+//! phrase is found out once per word form, so a text costs one table read a word.
+
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+
+use crate::text::{Shape, Side, StemId, Token, Words, fold, stem_word};
+
+/// What a word form can be: numbers of words of the dictionary.
+type Meanings = Box<[u16]>;
+
+/// A list of groups of phrases, as it is written: name of the group, phrases.
+pub type PhraseLists = Vec<(String, Vec<String>)>;
+
+/// Longest phrase, words.
+const LONGEST: usize = 6;
+
+/// The phrases of a dictionary.
+#[derive(Default)]
+pub struct PhraseBook {
+    stems: HashMap<Box<str>, u16, FixedState>,
+    forms: HashMap<Box<str>, u16, FixedState>,
+    prefixes: Vec<(Box<str>, u16)>,
+    phrases: Vec<Phrase>,
+    /// By number of its first word: numbers of the phrases, the longest first.
+    begins: Vec<Vec<u16>>,
+}
+
+struct Phrase {
+    group: u16,
+    words: Box<[u16]>,
+}
+
+/// A phrase of the dictionary in a text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hit {
+    /// Number of the group, in the order of the lists.
+    pub group: u16,
+    /// Tokens `[start, end)`.
+    pub start: u32,
+    pub end: u32,
+}
+
+/// Why a phrase cannot be used.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("phrase {phrase:?} of {group}: {problem}")]
+pub struct PhraseError {
+    pub group: String,
+    pub phrase: String,
+    pub problem: &'static str,
+}
+
+impl PhraseBook {
+    /// Numbers groups in the order of the lists.
+    pub fn build(lists: &PhraseLists) -> Result<PhraseBook, PhraseError> {
+        let mut book = PhraseBook::default();
+        for (number, (group, phrases)) in lists.iter().enumerate() {
+            for phrase in phrases {
+                book.add(number as u16, phrase).map_err(|problem| PhraseError {
+                    group: group.clone(),
+                    phrase: phrase.clone(),
+                    problem,
+                })?;
+            }
+        }
+        for begins in &mut book.begins {
+            begins.sort_by_key(|phrase| std::cmp::Reverse(book.phrases[usize::from(*phrase)].words.len()));
+        }
+        Ok(book)
+    }
+
+    fn add(&mut self, group: u16, phrase: &str) -> Result<(), &'static str> {
+        let written: Vec<&str> = phrase.split_whitespace().collect();
+        if written.is_empty() || written.len() > LONGEST {
+            return Err("one to six words are allowed");
+        }
+        if self.phrases.len() >= usize::from(u16::MAX) {
+            return Err("a dictionary holds up to 65,535 phrases");
+        }
+        let words: Box<[u16]> = written.into_iter().map(|word| self.word(word)).collect();
+        let first = usize::from(words[0]);
+        if self.begins.len() <= first {
+            self.begins.resize_with(first + 1, Vec::new);
+        }
+        self.begins[first].push(self.phrases.len() as u16);
+        self.phrases.push(Phrase { group, words });
+        Ok(())
+    }
+
+    /// The number of a word of a phrase.
+    fn word(&mut self, written: &str) -> u16 {
+        let next = (self.stems.len() + self.forms.len() + self.prefixes.len()) as u16;
+        let folded = fold(written);
+        if let Some(form) = folded.strip_prefix('=') {
+            return *self.forms.entry(Box::from(form)).or_insert(next);
+        }
+        if let Some(prefix) = folded.strip_suffix('*') {
+            if let Some((_, known)) = self.prefixes.iter().find(|(known, _)| &**known == prefix) {
+                return *known;
+            }
+            self.prefixes.push((Box::from(prefix), next));
+            return next;
+        }
+        *self.stems.entry(stem_word(&folded).into_boxed_str()).or_insert(next)
+    }
+
+    fn meanings(&self, form: &str, stem: &str) -> Meanings {
+        let mut meanings = Vec::new();
+        meanings.extend(self.stems.get(stem));
+        meanings.extend(self.forms.get(form));
+        meanings.extend(self.prefixes.iter().filter(|(prefix, _)| form.starts_with(&**prefix)).map(|(_, word)| *word));
+        meanings.into_boxed_slice()
+    }
+}
+
+/// Reads texts for the phrases of one dictionary.
+pub struct PhraseReader {
+    side: Side<Meanings>,
+}
+
+impl Default for PhraseReader {
+    fn default() -> PhraseReader {
+        PhraseReader { side: Side::new() }
+    }
+}
+
+impl PhraseReader {
+    /// Calls `found` for every phrase of the text, from left to right; of phrases that begin at one word only for the
+    /// longest, and none begins inside it.
+    pub fn read(&mut self, book: &PhraseBook, words: &Words, tokens: &[Token], mut found: impl FnMut(Hit)) {
+        let mut at = 0;
+        while at < tokens.len() {
+            match self.phrase_at(book, words, tokens, at) {
+                Some((group, end)) => {
+                    found(Hit { group, start: at as u32, end: end as u32 });
+                    at = end;
+                }
+                None => at += 1,
+            }
+        }
+    }
+
+    fn phrase_at(&mut self, book: &PhraseBook, words: &Words, tokens: &[Token], at: usize) -> Option<(u16, usize)> {
+        let first = self.meanings(book, words, &tokens[at])?.len();
+        let mut longest: Option<(u16, usize)> = None;
+        for place in 0..first {
+            let meaning = self.meanings(book, words, &tokens[at])?[place];
+            let Some(begins) = book.begins.get(usize::from(meaning)) else { continue };
+            for phrase in begins {
+                let phrase = &book.phrases[usize::from(*phrase)];
+                let end = at + phrase.words.len();
+                if longest.is_some_and(|(_, known)| end <= known) {
+                    break;
+                }
+                if end <= tokens.len() && self.goes_on(book, words, &tokens[at + 1..end], &phrase.words[1..]) {
+                    longest = Some((phrase.group, end));
+                    break;
+                }
+            }
+        }
+        longest
+    }
+
+    fn goes_on(&mut self, book: &PhraseBook, words: &Words, tokens: &[Token], wanted: &[u16]) -> bool {
+        tokens
+            .iter()
+            .zip(wanted)
+            .all(|(token, wanted)| self.meanings(book, words, token).is_some_and(|meanings| meanings.contains(wanted)))
+    }
+
+    /// `None` for tokens that are no words.
+    fn meanings(&mut self, book: &PhraseBook, words: &Words, token: &Token) -> Option<&[u16]> {
+        if matches!(token.shape, Shape::Punct | Shape::Break) {
+            return None;
+        }
+        let make = |form: &str, stem: StemId| book.meanings(form, words.stem_text(stem));
+        let meanings = self.side.get(words, token.word, make);
+        (!meanings.is_empty()).then_some(meanings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::{Tokens, tokenize};
+
+    fn hits(book: &PhraseBook, text: &str) -> Vec<(u16, String)> {
+        let (mut words, mut tokens) = (Words::new(), Tokens::new());
+        tokenize(text, &mut words, &mut tokens);
+        let mut found = Vec::new();
+        PhraseReader::default().read(book, &words, &tokens, |hit| {
+            let (start, end) = (tokens[hit.start as usize].start as usize, tokens[hit.end as usize - 1].end as usize);
+            found.push((hit.group, text[start..end].to_owned()));
+        });
+        found
+    }
+
+    fn book(groups: &[&[&str]]) -> PhraseBook {
+        let lists: PhraseLists = groups
+            .iter()
+            .map(|phrases| ("g".to_owned(), phrases.iter().map(|phrase| (*phrase).to_owned()).collect()))
+            .collect();
+        PhraseBook::build(&lists).expect("sound phrases")
+    }
+
+    #[test]
+    fn every_form_the_form_itself_and_beginnings_are_told_apart() {
+        let book = book(&[&["мусор"], &["=вод"], &["энергосн*"]]);
+        let expected = vec![(0, "мусором".to_owned()), (1, "вод".to_owned()), (2, "энергоснабжение".to_owned())];
+        assert_eq!(hits(&book, "мусором вод воды энергоснабжение"), expected);
+    }
+
+    #[test]
+    fn the_longest_phrase_wins_and_punctuation_ends_one() {
+        let book = book(&[&["спасибо"], &["спасибо за внимание"]]);
+        assert_eq!(hits(&book, "Спасибо за внимание"), [(1, "Спасибо за внимание".to_owned())]);
+        assert_eq!(hits(&book, "Спасибо, за внимание"), [(0, "Спасибо".to_owned())]);
+        assert_eq!(hits(&book, "спасибо за"), [(0, "спасибо".to_owned())]);
+    }
+
+    #[test]
+    fn a_phrase_without_words_is_refused() {
+        let lists = vec![("thanks".to_owned(), vec![" ".to_owned()])];
+        let problem = PhraseBook::build(&lists).err().expect("refused").to_string();
+        assert!(problem.contains("thanks") && problem.contains("one to six"), "{problem}");
+    }
+}

@@ -1,0 +1,328 @@
+//! Repeats: a fingerprint of a text, and whether two messages speak of one problem. Linking gives a `problem_id`; it never
+//! merges cases: each keeps its deadlines and its row. Owner: pure functions, and an index that its worker owns.
+//! Invariants: a fingerprint depends on the stems alone, not on the process; the index is bounded and forgets the oldest;
+//! of several messages that fit, the newest gives its problem, so the same messages in the same order link the same way.
+
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::text::{Shape, Side, Token, WordId, Words};
+
+#[cfg(test)]
+#[path = "repeats_tests.rs"]
+mod tests;
+
+/// A fingerprint of the stems of a text (SimHash over stems and pairs of neighbours): near-duplicates differ in few bits.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Fingerprint {
+    /// Zero when the text has no words.
+    pub hash: u64,
+    /// Words that were counted, up to 65,535. Short texts are alike by chance.
+    pub words: u16,
+}
+
+impl Fingerprint {
+    /// Bits that differ.
+    pub fn distance(self, other: Fingerprint) -> u32 {
+        (self.hash ^ other.hash).count_ones()
+    }
+}
+
+/// Makes fingerprints; keeps the hash of every stem.
+#[derive(Default)]
+pub struct Fingerprinter {
+    hashes: Side<u64>,
+}
+
+impl Fingerprinter {
+    /// The fingerprint of the text of these tokens. Words of one or two letters are passed over; numbers count, because two
+    /// complaints may differ in the house alone.
+    pub fn read(&mut self, words: &Words, tokens: &[Token]) -> Fingerprint {
+        let mut counts = BitCounts::default();
+        let mut before = 0;
+        let mut counted = 0u16;
+        for token in tokens {
+            if matches!(token.shape, Shape::Punct | Shape::Break) || token.word == WordId::NONE {
+                continue;
+            }
+            let hash = *self.hashes.get(words, token.word, |form, stem| match form.chars().count() {
+                1 | 2 if !form.starts_with(|first: char| first.is_ascii_digit()) => 0,
+                _ => xxh3_64(words.stem_text(stem).as_bytes()),
+            });
+            if hash == 0 {
+                continue;
+            }
+            counts.add(hash);
+            if before != 0 {
+                counts.add(pair(before, hash));
+            }
+            before = hash;
+            counted = counted.saturating_add(1);
+        }
+        Fingerprint { hash: counts.majority(), words: counted }
+    }
+}
+
+fn pair(left: u64, right: u64) -> u64 {
+    let product = u128::from(left ^ 0x9e37_79b9_7f4a_7c15) * u128::from(right.rotate_left(31) ^ 0xd6e8_feb8_6659_fd93);
+    product as u64 ^ (product >> 64) as u64
+}
+
+/// For each of 64 bits, how many hashes had it: counters that lie across words, so that adding a hash costs about two
+/// operations instead of 64.
+struct BitCounts {
+    planes: [u64; PLANES],
+    hashes: u32,
+}
+
+/// Up to 65,535 hashes are counted; a text of more is told by its beginning.
+const PLANES: usize = 16;
+
+impl Default for BitCounts {
+    fn default() -> BitCounts {
+        BitCounts { planes: [0; PLANES], hashes: 0 }
+    }
+}
+
+impl BitCounts {
+    fn add(&mut self, hash: u64) {
+        if self.hashes >= u32::from(u16::MAX) {
+            return;
+        }
+        self.hashes += 1;
+        let mut carry = hash;
+        for plane in &mut self.planes {
+            let both = *plane & carry;
+            *plane ^= carry;
+            carry = both;
+            if carry == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Bits that more than half of the hashes had.
+    fn majority(&self) -> u64 {
+        let half = self.hashes / 2;
+        let (mut more, mut equal) = (0, u64::MAX);
+        for (place, plane) in self.planes.iter().enumerate().rev() {
+            let limit = if half >> place & 1 == 1 { u64::MAX } else { 0 };
+            more |= equal & plane & !limit;
+            equal &= !(plane ^ limit);
+        }
+        more
+    }
+}
+
+/// What is compared of a message.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Message {
+    /// The case, by its key.
+    pub case: u64,
+    /// Unix seconds.
+    pub at: i64,
+    /// Keyed hash of the author; zero when unknown.
+    pub author: u64,
+    /// Hash of territory, street and house; zero when unknown.
+    pub address: u64,
+    /// Zero when unknown.
+    pub topic: u16,
+    pub text: Fingerprint,
+}
+
+/// How near messages must be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RepeatRules {
+    /// Seconds between two messages at most.
+    pub window: i64,
+    /// Bits that near-duplicates differ in at most, 0 ..= 16.
+    pub distance: u32,
+    /// Texts of fewer words are no duplicates by their text alone.
+    pub least_words: u16,
+    /// Bits within which two texts of one author speak of one thing where no topic is known.
+    pub author_distance: u32,
+}
+
+impl Default for RepeatRules {
+    fn default() -> RepeatRules {
+        RepeatRules { window: 14 * 86_400, distance: 6, least_words: 8, author_distance: 16 }
+    }
+}
+
+/// Why two messages are one problem.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Link {
+    /// The same author writes of the same topic, or nearly the same text.
+    Author,
+    /// The same address and topic.
+    Place,
+    /// A near-duplicate text.
+    Text,
+}
+
+/// Whether two messages speak of one problem, and why. Symmetric; a message is not its own repeat.
+pub fn link(one: &Message, other: &Message, rules: &RepeatRules) -> Option<Link> {
+    if one.case == other.case || one.at.abs_diff(other.at) > rules.window.unsigned_abs() {
+        return None;
+    }
+    let same = |left: u64, right: u64| left != 0 && left == right;
+    let same_topic = one.topic != 0 && one.topic == other.topic;
+    let distance = one.text.distance(other.text);
+    let near = |limit: u32| one.text.words > 0 && other.text.words > 0 && distance <= limit;
+    if same(one.author, other.author) && (same_topic || near(rules.author_distance)) {
+        return Some(Link::Author);
+    }
+    if same_topic && same(one.address, other.address) {
+        return Some(Link::Place);
+    }
+    let long = one.text.words.min(other.text.words) >= rules.least_words;
+    // Different houses are different problems, however alike the texts of a flash mob are.
+    let apart = one.address != 0 && other.address != 0 && one.address != other.address;
+    (long && near(rules.distance) && !apart).then_some(Link::Text)
+}
+
+/// The messages of the last time, by what links them. One worker's, or one of a job over all partitions.
+pub struct RepeatIndex {
+    rules: RepeatRules,
+    ring: Vec<Entry>,
+    /// Where the next message goes.
+    next: usize,
+    limit: usize,
+    heads: HashMap<(u8, u64), u32, FixedState>,
+}
+
+struct Entry {
+    message: Message,
+    problem: u64,
+    /// By kind of key: the message before it with the same key, `NOBODY` at the end.
+    before: [u32; KEYS],
+}
+
+/// Author, address with topic, and four quarters of the fingerprint: two hashes that differ in up to three bits share a
+/// quarter always, in up to six nearly always.
+const KEYS: usize = 6;
+const NOBODY: u32 = u32::MAX;
+/// Messages looked at for one key: a flash mob must not make each message dearer than the one before.
+const LOOKED_AT: usize = 32;
+
+impl RepeatIndex {
+    /// Remembers `limit` messages (about 120 bytes each, with its keys under 300).
+    pub fn new(rules: RepeatRules, limit: usize) -> RepeatIndex {
+        let limit = limit.clamp(1, NOBODY as usize - 1);
+        RepeatIndex { rules, ring: Vec::new(), next: 0, limit, heads: HashMap::default() }
+    }
+
+    /// Remembers a message and gives its problem: that of the newest message it repeats, else its own case.
+    pub fn add(&mut self, message: Message) -> (u64, Option<Link>) {
+        let keys = keys_of(&message);
+        let found = self.newest(&message, &keys);
+        let problem = found.map_or(message.case, |(entry, _)| self.ring[entry].problem);
+        self.remember(message, problem, &keys);
+        (problem, found.map(|(_, link)| link))
+    }
+
+    /// Messages remembered.
+    pub fn len(&self) -> usize {
+        self.ring.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ring.is_empty()
+    }
+
+    /// How many of the remembered messages of other cases have nearly this text: the mark of a template.
+    pub fn alike(&self, message: &Message) -> usize {
+        let keys = keys_of(message);
+        let mut cases = Vec::new();
+        for (kind, key) in keys.into_iter().enumerate().skip(2) {
+            self.walk(kind, key, |entry| {
+                let other = &self.ring[entry].message;
+                let near = other.text.words > 0 && other.text.distance(message.text) <= self.rules.distance;
+                if near && other.case != message.case && !cases.contains(&other.case) {
+                    cases.push(other.case);
+                }
+            });
+        }
+        cases.len()
+    }
+
+    fn newest(&self, message: &Message, keys: &[u64; KEYS]) -> Option<(usize, Link)> {
+        let mut best: Option<(usize, Link)> = None;
+        for (kind, key) in keys.iter().enumerate() {
+            self.walk(kind, *key, |entry| {
+                let Some(link) = link(message, &self.ring[entry].message, &self.rules) else { return };
+                let newer = best.is_none_or(|(known, _)| self.age(entry) < self.age(known));
+                if newer {
+                    best = Some((entry, link));
+                }
+            });
+        }
+        best
+    }
+
+    /// 1 for the newest, the limit for the one that is forgotten next.
+    fn age(&self, entry: usize) -> usize {
+        match (self.next + self.limit - entry) % self.limit {
+            0 => self.limit,
+            age => age,
+        }
+    }
+
+    fn walk(&self, kind: usize, key: u64, mut seen: impl FnMut(usize)) {
+        if key == 0 {
+            return;
+        }
+        let mut at = self.heads.get(&(kind as u8, key)).copied().unwrap_or(NOBODY);
+        let mut age = 0;
+        for _ in 0..LOOKED_AT {
+            let Some(entry) = self.ring.get(at as usize) else { return };
+            // A place that was written anew since belongs to another chain.
+            let older = self.age(at as usize);
+            if keys_of(&entry.message)[kind] != key || older <= age {
+                return;
+            }
+            age = older;
+            seen(at as usize);
+            at = entry.before[kind];
+        }
+    }
+
+    fn remember(&mut self, message: Message, problem: u64, keys: &[u64; KEYS]) {
+        let place = self.next;
+        if let Some(old) = self.ring.get(place) {
+            for (kind, key) in keys_of(&old.message).into_iter().enumerate() {
+                // The newest of a key is forgotten only when nobody newer has it.
+                if self.heads.get(&(kind as u8, key)) == Some(&(place as u32)) {
+                    self.heads.remove(&(kind as u8, key));
+                }
+            }
+        }
+        let mut before = [NOBODY; KEYS];
+        for (kind, key) in keys.iter().enumerate().filter(|(_, key)| **key != 0) {
+            before[kind] = self.heads.insert((kind as u8, *key), place as u32).unwrap_or(NOBODY);
+        }
+        let entry = Entry { message, problem, before };
+        match self.ring.get_mut(place) {
+            Some(old) => *old = entry,
+            None => self.ring.push(entry),
+        }
+        self.next = (place + 1) % self.limit;
+    }
+}
+
+/// The keys a message is found by; zero where it has none.
+fn keys_of(message: &Message) -> [u64; KEYS] {
+    let mut keys = [0; KEYS];
+    keys[0] = message.author;
+    if message.address != 0 && message.topic != 0 {
+        keys[1] = pair(message.address, u64::from(message.topic)).max(1);
+    }
+    if message.text.words > 0 {
+        for (quarter, key) in keys[2..].iter_mut().enumerate() {
+            *key = (message.text.hash >> (quarter * 16) & 0xFFFF) + 1;
+        }
+    }
+    keys
+}
