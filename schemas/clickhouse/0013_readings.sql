@@ -17,7 +17,7 @@ CREATE OR REPLACE VIEW v_review_queue
     source LowCardinality(String) COMMENT 'Upstream system',
     case_id String COMMENT 'Number of the case in its source',
     registered_at Nullable(DateTime('Europe/Moscow')) COMMENT 'Registration',
-    status Enum8('' = 0, 'new' = 1, 'moderation' = 2, 'coordination' = 3, 'in_work' = 4, 'interim' = 5, 'approval' = 6, 'answered' = 7, 'closed' = 8, 'rejected' = 9, 'returned' = 10, 'deferred' = 11, 'duplicate' = 12, 'transferred' = 13) COMMENT 'Status',
+    status Enum8('' = 0, 'new' = 1, 'moderation' = 2, 'coordination' = 3, 'in_work' = 4, 'interim' = 5, 'approval' = 6, 'answered' = 7, 'closed' = 8, 'rejected' = 9, 'returned' = 10, 'deferred' = 11, 'duplicate' = 12, 'transferred' = 13, 'extended' = 14) COMMENT 'Status',
     territory LowCardinality(String) COMMENT 'Municipality or city district',
     category LowCardinality(String) COMMENT 'Category as the source gives it',
     guess LowCardinality(String) COMMENT 'Block by the words, the best guess',

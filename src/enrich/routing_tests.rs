@@ -41,7 +41,7 @@ fn the_first_rule_that_fits_names_the_bodies() {
         ("roads.signs", Some("kasimov"), vec!["gibdd", "mintrans", "admkasimov"]),
         ("housing.heating", Some("ryazan.moskovsky"), vec!["uenergryazan", "teplo", "mintek"]),
         ("msw.removal", Some("shatsky"), vec!["ekopronsk", "minprirody"]),
-        ("improvement.stray", Some("shatsky"), vec!["gosvet", "adm_shatsky"]),
+        ("other.stray", Some("shatsky"), vec!["gosvet", "adm_shatsky"]),
         ("other.telecom", Some("shatsky"), vec!["mindigital"]),
     ] {
         assert_eq!(bodies(&reference, topic, territory, "2026-03-01"), expected, "{topic} {territory:?}");

@@ -221,7 +221,7 @@ impl Lookup {
             return *known;
         }
         normalise_name(spelling, &mut self.folded);
-        let body = self.dictionaries.body(&self.folded).unwrap_or_else(|| {
+        let body = self.dictionaries.body(cut(&self.folded)).unwrap_or_else(|| {
             // a free name may hold a phone or a handle, so it passes the masker like any other text
             BodyId(self.dictionaries.names.bodies.number(&mask(&tidy(cut(spelling))).0))
         });

@@ -85,16 +85,18 @@ where
         self.status.send_modify(|status| status.rules = rules);
     }
 
-    /// After a restore: a minute that was counted by older rules is not counted again, and the deadlines that this
-    /// process finds to have moved are those of the minute that runs.
+    /// After a restore: deadlines that this process finds to have moved count from the next minute on. The owner before may
+    /// have counted the one that runs, by the rules of then, so it is not counted again.
     pub(super) fn redate_restored(&mut self) {
-        self.backlog_minute = self.backlog_minute.max(self.fold.dues_since.saturating_sub(1));
+        let counted = self.backlog_minute.max(self.fold.dues_since.saturating_sub(1));
         let before = self.dues.len();
-        let counted = self.backlog_minute;
-        self.backlog_minute = counted.max(minute_of(self.a.clock.unix_millis()).saturating_sub(1));
+        let running = counted.max(minute_of(self.a.clock.unix_millis()));
+        self.backlog_minute = running;
         self.redate();
         if self.dues.len() == before {
             self.backlog_minute = counted;
+        } else {
+            self.batch_minute = self.batch_minute.max(running);
         }
     }
 
