@@ -27,7 +27,8 @@ async fn words_fill_what_a_source_leaves_open_and_what_is_unclear_waits_for_peop
     installation.publish("incident", &records);
     installation.run_until_idle();
 
-    let cases = "SELECT toString(groupArray((case_id, block, territory))) FROM (SELECT * FROM v_cases ORDER BY case_id)";
+    let cases =
+        "SELECT toString(groupArray((case_id, block, territory))) FROM (SELECT * FROM v_cases ORDER BY case_id)";
     assert_eq!(
         installation.word(cases).await,
         "[('IM-1','roads','skopinsky'),('IM-2','housing','kasimov'),('IM-3','roads',''),('IM-4','','')]"
