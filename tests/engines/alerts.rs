@@ -242,7 +242,7 @@ async fn nothing_is_unsaid(installation: &Installation, told: &Mutex<Told>) {
     assert_eq!(right, used, "every digest was told and counts its alerts");
 }
 
-fn was_told(alone: &[String], told: &Told) {
+fn was_told(alone: &HashSet<String>, told: &Told) {
     assert!(alone.iter().all(|id| told.alerts.contains_key(&(id.clone(), true))), "those without a digest were told");
     let repeated = told.alerts.values().filter(|times| **times > 1).count();
     println!("told alone: {}, {repeated} of them more than once; digests: {}", alone.len(), told.digests.len());
