@@ -13,7 +13,7 @@ async fn words_fill_what_a_source_leaves_open_and_what_is_unclear_waits_for_peop
     let pothole = "На дороге огромные ямы, асфальт разбит, колёса пробиваем, когда будет ямочный ремонт дороги?";
     let records = [
         // the source says nothing
-        found(1, &format!("{pothole} Скопин"), ""),
+        found(1, &format!("Скопин, улица Ленина. {pothole} Город Скопин"), ""),
         // the source is believed, even against the words
         found(2, pothole, r#","group":"ЖКХ","municipality":"г. Касимов""#),
         // a category nobody knows says nothing
