@@ -41,6 +41,8 @@ impl StemId {
 /// thousand; with stems, the index and what the stages note of a word it is about 10 MB, and every worker has its own
 /// (four times as many took the process over its bound of memory when a backlog of long texts was drained).
 const LIMIT: usize = 1 << 15;
+/// No two tables of a process share a generation, so a side table cannot mistake one for the other.
+static GENERATIONS: AtomicU32 = AtomicU32::new(1);
 const FIRST_SLOTS: usize = 1 << 12;
 const FREE: u32 = u32::MAX;
 
