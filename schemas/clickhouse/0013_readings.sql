@@ -1,15 +1,16 @@
 -- What the words of a message say, beside what its source says: block and topic by lexicon and model, the place by the
 -- gazetteer. The source is believed first; `block_by` and `territory_by` tell what the row's own block and territory rest on.
+-- They stand before the columns of the case, which `cases` repeats from `status` on.
 ALTER TABLE events
-    ADD COLUMN IF NOT EXISTS text_block LowCardinality(String) COMMENT 'Block by the words of the text, the best guess; empty without a text',
-    ADD COLUMN IF NOT EXISTS text_second LowCardinality(String) COMMENT 'Second guess',
-    ADD COLUMN IF NOT EXISTS text_third LowCardinality(String) COMMENT 'Third guess',
-    ADD COLUMN IF NOT EXISTS text_percent UInt8 COMMENT 'How sure the best guess is, of 100',
-    ADD COLUMN IF NOT EXISTS text_topic LowCardinality(String) COMMENT 'Topic by the words of the text',
-    ADD COLUMN IF NOT EXISTS text_unsure Bool COMMENT 'The best guess is under the threshold: not determined',
-    ADD COLUMN IF NOT EXISTS text_territory LowCardinality(String) COMMENT 'Territory by point, address or text; empty when unknown',
-    ADD COLUMN IF NOT EXISTS block_by Enum8('' = 0, 'source' = 1, 'text' = 2) COMMENT 'What the block of this record rests on',
-    ADD COLUMN IF NOT EXISTS territory_by Enum8('' = 0, 'name' = 1, 'coordinates' = 2, 'address' = 3, 'text' = 4) COMMENT 'What the territory of this record rests on';
+    ADD COLUMN IF NOT EXISTS text_block LowCardinality(String) COMMENT 'Block by the words of the text, the best guess; empty without a text' AFTER extra,
+    ADD COLUMN IF NOT EXISTS text_second LowCardinality(String) COMMENT 'Second guess' AFTER text_block,
+    ADD COLUMN IF NOT EXISTS text_third LowCardinality(String) COMMENT 'Third guess' AFTER text_second,
+    ADD COLUMN IF NOT EXISTS text_percent UInt8 COMMENT 'How sure the best guess is, of 100' AFTER text_third,
+    ADD COLUMN IF NOT EXISTS text_topic LowCardinality(String) COMMENT 'Topic by the words of the text' AFTER text_percent,
+    ADD COLUMN IF NOT EXISTS text_unsure Bool COMMENT 'The best guess is under the threshold: not determined' AFTER text_topic,
+    ADD COLUMN IF NOT EXISTS text_territory LowCardinality(String) COMMENT 'Territory by point, address or text; empty when unknown' AFTER text_unsure,
+    ADD COLUMN IF NOT EXISTS block_by Enum8('' = 0, 'source' = 1, 'text' = 2) COMMENT 'What the block of this record rests on' AFTER text_territory,
+    ADD COLUMN IF NOT EXISTS territory_by Enum8('' = 0, 'name' = 1, 'coordinates' = 2, 'address' = 3, 'text' = 4) COMMENT 'What the territory of this record rests on' AFTER block_by;
 
 -- For the people who sort what the machine could not: nobody knows the block, and the text was not clear enough.
 CREATE OR REPLACE VIEW v_review_queue

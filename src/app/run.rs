@@ -176,14 +176,22 @@ pub async fn run(
         told: Vec::new(),
     };
     let outcome = member.serve(&mut event_inbox, &mut signal, &mut changes).await;
-    member.shut_down(&mut signal, &mut event_inbox).await;
-    if let Some(alerts) = member.alerts.take() {
-        let at_once = *signal.borrow() >= 2;
-        alerts.end(at_once).await;
-    }
+    let budget_ends = member.shut_down(&mut signal, &mut event_inbox).await;
+    let alerts = member.alerts.take();
     member.rejects = None; // the last handle but those of the workers, which are gone
     let at_once = *signal.borrow() >= 2;
-    end_rejects(telling, at_once).await;
+    let last_words = async {
+        let end_alerts = async {
+            if let Some(alerts) = alerts {
+                alerts.end(at_once).await;
+            }
+        };
+        tokio::join!(end_alerts, end_rejects(telling, at_once));
+    };
+    // with a server away there is nothing to wait for, and one budget is for all
+    if tokio::time::timeout_at(budget_ends, last_words).await.is_err() {
+        warn!("what was not told yet is told after the next start");
+    }
     // the last handles of the consumer go here; closing it leaves the group, which must not outlast the budget
     drop(member.committer);
     let closing = tokio::task::spawn_blocking(move || poll_thread.join());
@@ -407,10 +415,16 @@ impl Member {
 
     /// Drains every worker within the budget; a second signal ends the waiting. What does not land is left as an open
     /// intent, so nothing is lost either way.
-    async fn shut_down(&mut self, signal: &mut Signal, events: &mut UnboundedReceiver<PollEvent>) {
+    /// Gives the moment at which the whole budget ends.
+    async fn shut_down(
+        &mut self,
+        signal: &mut Signal,
+        events: &mut UnboundedReceiver<PollEvent>,
+    ) -> tokio::time::Instant {
         self.registry.set_draining();
         let budget = self.config.settings.shutdown.budget.min(self.config.settings.kafka.drain());
-        let deadline = tokio::time::Instant::now() + budget - budget / CLOSING_SHARE;
+        let budget_ends = tokio::time::Instant::now() + budget;
+        let deadline = budget_ends - budget / CLOSING_SHARE;
         for running in self.running.values() {
             running.stop.send_replace(Stop::DrainUntil(deadline));
         }
@@ -439,6 +453,7 @@ impl Member {
         }
         self.workers.shutdown().await;
         let _ = self.commands.send(Command::Shutdown); // the poll thread may have ended by itself
+        budget_ends
     }
 }
 

@@ -44,6 +44,7 @@ migrations! {
     11 "0011_votes_pages",
     12 "0012_dues",
     13 "0013_readings",
+    14 "0014_dues_read",
 }
 
 impl Migration {

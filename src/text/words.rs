@@ -37,9 +37,10 @@ impl StemId {
     }
 }
 
-/// Forms remembered before everything is forgotten, unless told otherwise. A month of appeals of one region has about
-/// as many; with stems and the index it is under 20 MB.
-const LIMIT: usize = 1 << 17;
+/// Forms remembered before everything is forgotten, unless told otherwise. Most words of a text are among the commonest few
+/// thousand; with stems, the index and what the stages note of a word it is about 10 MB, and every worker has its own
+/// (four times as many took the process over its bound of memory when a backlog of long texts was drained).
+const LIMIT: usize = 1 << 15;
 /// No two tables of a process share a generation, so a side table cannot mistake one for the other.
 static GENERATIONS: AtomicU32 = AtomicU32::new(1);
 const FIRST_SLOTS: usize = 1 << 12;

@@ -232,11 +232,7 @@ async fn ids(installation: &Installation, condition: &str) -> HashSet<String> {
 /// Every alert was told alone or is in a digest that was told, and a digest says how many are in it.
 async fn nothing_is_unsaid(installation: &Installation, told: &Mutex<Told>) {
     let alone = ids(installation, "digest_id = ''").await;
-    let told = told.lock().expect("no panic");
-    assert!(alone.iter().all(|id| told.alerts.contains_key(&(id.clone(), true))), "those without a digest were told");
-    let repeated = told.alerts.values().filter(|times| **times > 1).count();
-    println!("told alone: {}, {repeated} of them more than once; digests: {}", alone.len(), told.digests.len());
-    drop(told);
+    was_told(&alone, &told.lock().expect("no panic"));
     let digests = "SELECT count() FROM (SELECT digest_id, count() AS found, any(d.alerts) AS said FROM v_alerts AS a \
                    INNER JOIN v_alert_digests AS d ON a.digest_id = d.digest_id WHERE d.sent_at IS NOT NULL \
                    GROUP BY digest_id HAVING found = said)";
@@ -244,6 +240,12 @@ async fn nothing_is_unsaid(installation: &Installation, told: &Mutex<Told>) {
     let (right, used) = (installation.number(digests).await, installation.number(used).await);
     assert!(used > 0, "something was held back");
     assert_eq!(right, used, "every digest was told and counts its alerts");
+}
+
+fn was_told(alone: &HashSet<String>, told: &Told) {
+    assert!(alone.iter().all(|id| told.alerts.contains_key(&(id.clone(), true))), "those without a digest were told");
+    let repeated = told.alerts.values().filter(|times| **times > 1).count();
+    println!("told alone: {}, {repeated} of them more than once; digests: {}", alone.len(), told.digests.len());
 }
 
 /// `TSUR_ALERT_CLOCKS=100000 TSUR_ALERT_SECONDS=300 cargo test --release --test engines -- --ignored --nocapture the_delay`

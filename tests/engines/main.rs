@@ -16,6 +16,7 @@ mod group;
 mod proxy;
 mod publish;
 mod published_files;
+mod readings;
 mod rebuild;
 mod recovery_table;
 mod rejects;

@@ -43,12 +43,21 @@ pub struct Condition {
     pub written: String,
 }
 
+/// A phrase that a word may begin the search for, and another of its places, without which there is nothing to search.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Search {
+    pub needs: Element,
+    pub phrase: u16,
+}
+
 /// What one word form is in the lexicon.
 #[derive(Default, PartialEq, Debug)]
 pub struct FormFacts {
     pub says: Vec<Says>,
     /// Sorted.
     pub elements: Vec<Element>,
+    pub searches: Vec<Search>,
+    pub negates: bool,
 }
 
 pub struct Lexicon {
@@ -171,17 +180,18 @@ impl Lexicon {
         }
         facts.elements.sort_unstable();
         facts.elements.dedup();
-        facts
-    }
-
-    /// Puts the elements that start the search for a phrase first, and counts them.
-    pub fn anchors_first(&self, elements: &mut [Element]) -> u16 {
-        let starts = |element: &Element| {
+        for element in &facts.elements {
             let element = usize::from(*element);
-            !self.phrases_of[element].is_empty() || !self.negations_of[element].is_empty()
-        };
-        elements.sort_by_key(|element| !starts(element));
-        elements.iter().filter(|element| starts(element)).count() as u16
+            facts.negates |= !self.negations_of[element].is_empty();
+            facts.searches.extend(self.phrases_of[element].iter().map(|phrase| {
+                let it = &self.phrases[usize::from(*phrase)];
+                let others = it.elements.iter().enumerate().filter(|(place, _)| *place != it.anchor);
+                let needs =
+                    others.map(|(_, other)| *other).min_by_key(|other| self.phrases_of[usize::from(*other)].len());
+                Search { needs: needs.unwrap_or(element as Element), phrase: *phrase }
+            }));
+        }
+        facts
     }
 
     fn add_facts(&self, form: &str, stem: &str, facts: &mut FormFacts) {

@@ -2,7 +2,7 @@
 //! Owner: a partition worker holds the `Reader`; the lexicon and the model are shared. Invariants: memory is bounded by the
 //! word table and by `LONGEST` tokens; the result depends on the text, the lexicon and the model only, not on earlier texts.
 
-use super::lexicon::{Element, Lexicon, Phrase, Says, SlotId};
+use super::lexicon::{Element, Lexicon, Phrase, Says, Search, SlotId};
 use super::model::{LANES, Model, Row};
 use crate::text::{Shape, Side, StemId, Token, WordId, Words};
 
@@ -12,15 +12,18 @@ pub const LONGEST: usize = 4096;
 const SENTENCE: u32 = 3;
 
 /// The n-th mention of a word adds ln(n) - ln(n-1): twice is not two times as much.
-const MENTIONS: [f32; 9] = [0.0, 1.0, 0.693_147, 0.405_465, 0.287_682, 0.223_144, 0.182_322, 0.154_151, 0.133_531];
+const MENTIONS: [f32; 9] =
+    [0.0, 1.0, std::f32::consts::LN_2, 0.405_465, 0.287_682, 0.223_144, 0.182_322, 0.154_151, 0.133_531];
 
 /// What is known of a word form; ranges into the arenas of `Known`.
 #[derive(Clone, Copy, Default)]
 struct WordFacts {
     says: (u32, u16),
     elements: (u32, u16),
-    /// How many of the elements, which stand first, start the search for a phrase.
-    anchors: u16,
+    /// Searches for phrases that begin with this word.
+    searches: (u32, u16),
+    /// May begin the search for a negation.
+    negates: bool,
     /// Row of `vectors`, or none.
     vector: Option<std::num::NonZeroU32>,
     /// For bigrams; 0 where there are none with this word.
@@ -34,6 +37,7 @@ struct Known {
     facts: Side<WordFacts>,
     says: Vec<Says>,
     elements: Vec<Element>,
+    searches: Vec<Search>,
     vectors: Vec<Row>,
 }
 
@@ -45,7 +49,8 @@ struct Hit {
     token: u32,
     says: (u32, u16),
     elements: (u32, u16),
-    anchors: u16,
+    searches: (u32, u16),
+    negates: bool,
     /// Factor for what the word says by itself: mentions and the beginning of the text.
     factor: f32,
 }
@@ -75,7 +80,7 @@ pub struct Sums {
     pub letters_norm: f32,
 }
 
-/// Reads texts; one for each worker.
+/// Reads texts. What it knows of words belongs to one `Words`, one lexicon and one model: a new one of these, a new reader.
 #[derive(Default)]
 pub struct Reader {
     known: Known,
@@ -175,11 +180,11 @@ impl Reader {
             if facts.says.1 > 0 || facts.elements.1 > 0 {
                 let lead = if at <= lexicon.lead_words { 1.0 + lexicon.lead_gain } else { 1.0 };
                 let factor = lead * MENTIONS.get(usize::from(mentions)).copied().unwrap_or(0.0);
-                let WordFacts { says, elements, anchors, .. } = facts;
+                let WordFacts { says, elements, searches, negates, .. } = facts;
                 for element in self.known.elements_of(elements) {
                     self.elements[usize::from(*element)] = self.text;
                 }
-                self.hits.push(Hit { at, token: number as u32, says, elements, anchors, factor });
+                self.hits.push(Hit { at, token: number as u32, says, elements, searches, negates, factor });
             }
         }
     }
@@ -188,7 +193,10 @@ impl Reader {
     fn silence(&mut self, lexicon: &Lexicon) {
         for number in 0..self.hits.len() {
             let hit = self.hits[number];
-            for element in &self.known.elements_of(hit.elements)[..usize::from(hit.anchors)] {
+            if !hit.negates {
+                continue;
+            }
+            for element in self.known.elements_of(hit.elements) {
                 for phrase in &lexicon.negations_of[usize::from(*element)] {
                     let phrase = &lexicon.negations[usize::from(*phrase)];
                     if let Some(last) = self.matched(phrase, number, 0) {
@@ -220,25 +228,25 @@ impl Reader {
     fn hear_phrases(&mut self, lexicon: &Lexicon, witness: &mut impl Witness) {
         for number in 0..self.hits.len() {
             let hit = self.hits[number];
-            let start = hit.elements.0 as usize;
-            for place in start..start + usize::from(hit.anchors) {
-                let element = usize::from(self.known.elements[place]);
-                for id in &lexicon.phrases_of[element] {
-                    let id = usize::from(*id);
-                    let phrase = &lexicon.phrases[id];
-                    // Most phrases lack a word anywhere in the text: that is asked before any distance is measured.
-                    let here = |element: &Element| self.elements[usize::from(*element)] == self.text;
-                    if !phrase.elements.iter().all(here) || self.spoken[id] == self.text || self.is_silenced(hit.at) {
-                        continue;
-                    }
-                    if self.matched(phrase, number, lexicon.gap).is_some() {
-                        self.spoken[id] = self.text;
-                        let lead = if hit.at <= lexicon.lead_words { 1.0 + lexicon.lead_gain } else { 1.0 };
-                        for says in &phrase.says {
-                            self.sums.add(says.slot, says.weight * lead);
-                            let told = Says { slot: says.slot, weight: says.weight * lead };
-                            witness.phrase(hit.token as usize, &phrase.written, told);
-                        }
+            let start = hit.searches.0 as usize;
+            for place in start..start + usize::from(hit.searches.1) {
+                let search = self.known.searches[place];
+                // Most phrases lack a word anywhere in the text: that is asked before anything else is read.
+                if self.elements[usize::from(search.needs)] != self.text {
+                    continue;
+                }
+                let id = usize::from(search.phrase);
+                if self.spoken[id] == self.text || self.is_silenced(hit.at) {
+                    continue;
+                }
+                let phrase = &lexicon.phrases[id];
+                if self.matched(phrase, number, lexicon.gap).is_some() {
+                    self.spoken[id] = self.text;
+                    let lead = if hit.at <= lexicon.lead_words { 1.0 + lexicon.lead_gain } else { 1.0 };
+                    for says in &phrase.says {
+                        self.sums.add(says.slot, says.weight * lead);
+                        let told = Says { slot: says.slot, weight: says.weight * lead };
+                        witness.phrase(hit.token as usize, &phrase.written, told);
                     }
                 }
             }
@@ -306,18 +314,21 @@ impl Reader {
 
 impl Known {
     fn of(&mut self, word: WordId, words: &Words, lexicon: &Lexicon, model: Option<&Model>) -> WordFacts {
-        let (says, elements, vectors) = (&mut self.says, &mut self.elements, &mut self.vectors);
+        let (says, elements) = (&mut self.says, &mut self.elements);
+        let (searches, vectors) = (&mut self.searches, &mut self.vectors);
         *self.facts.get(words, word, |form, stem| {
             let stem = words.stem_text(stem);
-            let mut facts = lexicon.facts(form, stem);
+            let facts = lexicon.facts(form, stem);
             let mut known = WordFacts {
                 says: (says.len() as u32, facts.says.len() as u16),
                 elements: (elements.len() as u32, facts.elements.len() as u16),
-                anchors: lexicon.anchors_first(&mut facts.elements),
+                searches: (searches.len() as u32, facts.searches.len() as u16),
+                negates: facts.negates,
                 ..WordFacts::default()
             };
             says.extend(facts.says);
             elements.extend(facts.elements);
+            searches.extend(facts.searches);
             if let Some(model) = model {
                 known.hash = model.bigram_hash(stem);
                 if let Some(row) = model.row(form, stem) {
