@@ -164,15 +164,15 @@ impl Model {
         let mut margins = self.bias;
         let words = scale(sums.words_norm);
         let letters = scale(sums.letters_norm);
-        for lane in 0..LANES {
-            margins[lane] += sums.words[lane] * words + sums.letters[lane] * letters;
+        for (margin, (of_words, of_letters)) in margins.iter_mut().zip(sums.words.iter().zip(&sums.letters)) {
+            *margin += of_words * words + of_letters * letters;
         }
         for slot in &sums.touched {
             let slot = usize::from(*slot);
             let value = evidence(sums.slots[slot]);
             if value > 0.0 && slot < self.slots.len() {
-                for lane in 0..LANES {
-                    margins[lane] += value * self.slots[slot][lane];
+                for (margin, weight) in margins.iter_mut().zip(&self.slots[slot]) {
+                    *margin += value * weight;
                 }
             }
         }
@@ -187,8 +187,8 @@ pub fn scale(norm: f32) -> f32 {
 
 fn add(feature: &Feature, factor: f32, sums: &mut [f32; LANES], norm: &mut f32) {
     let scale = feature.scale * feature.idf * factor;
-    for lane in 0..LANES {
-        sums[lane] += scale * f32::from(feature.weights[lane]);
+    for (sum, weight) in sums.iter_mut().zip(&feature.weights) {
+        *sum += scale * f32::from(*weight);
     }
     *norm += feature.idf * feature.idf * factor * factor;
 }

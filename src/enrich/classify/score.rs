@@ -12,7 +12,8 @@ pub const LONGEST: usize = 4096;
 const SENTENCE: u32 = 3;
 
 /// The n-th mention of a word adds ln(n) - ln(n-1): twice is not two times as much.
-const MENTIONS: [f32; 9] = [0.0, 1.0, 0.693_147, 0.405_465, 0.287_682, 0.223_144, 0.182_322, 0.154_151, 0.133_531];
+const MENTIONS: [f32; 9] =
+    [0.0, 1.0, std::f32::consts::LN_2, 0.405_465, 0.287_682, 0.223_144, 0.182_322, 0.154_151, 0.133_531];
 
 /// What is known of a word form; ranges into the arenas of `Known`.
 #[derive(Clone, Copy, Default)]
