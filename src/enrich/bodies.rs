@@ -2,7 +2,8 @@
 //! Owner: `enrich`; the dictionaries of a process hold one, shared and read-only. Invariants: a key leads to one body or, when
 //! two bodies share it, to none; an exact name of the dictionary is looked up before any key, so a key never overrules it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 
 use crate::config::reference::{Body, Reference, TerritoryKind};
 use crate::text::{fold, stem_word};
@@ -181,8 +182,11 @@ pub fn key_of(name: &str) -> String {
 }
 
 fn push_telling(key: &mut String, word: &str) {
-    let stem = stem_word(word);
-    if !SILENT.iter().any(|silent| *silent == word || stem_word(silent) == stem && silent.chars().count() > 3) {
+    static STEMS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+        let long = SILENT.iter().filter(|silent| silent.chars().count() > 3);
+        long.map(|silent| stem_word(silent)).collect()
+    });
+    if !word.is_empty() && !SILENT.contains(&word) && !STEMS.contains(&stem_word(word)) {
         push_word(key, word);
     }
 }

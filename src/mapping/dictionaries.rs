@@ -105,7 +105,8 @@ impl Dictionaries {
 
     /// The exact name first; then any spelling that leaves the same key.
     fn body(&self, normal: &str) -> Option<BodyId> {
-        let place = self.reference.body_index.get(normal).copied().or_else(|| self.body_names.find(normal));
+        let by_key = || if normal.len() > MAX_NAME_BYTES { None } else { self.body_names.find(normal) };
+        let place = self.reference.body_index.get(normal).copied().or_else(by_key);
         place.and_then(|place| self.bodies.get(place as usize)).copied()
     }
 }
