@@ -3,7 +3,7 @@
 //! a case counts only when its row is in the journal; nothing leaves while the partition is catching up (a case that looks
 //! overdue may have been answered in the next record); without room in the outbox the timers wait.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ use crate::partition::ports::StreamId;
 const ORDERS_AT_MOST: usize = 2_000;
 /// Changed cases that are looked at in one turn, a few milliseconds of work.
 const CASES_AT_MOST: usize = 20_000;
+/// More changed cases than this, as after a backlog, are not listed: all cases are looked at once instead.
+const TOUCHED_AT_MOST: usize = 50_000;
 /// Records older than this are a backlog.
 const LAG_MILLIS: i64 = 30_000;
 /// The backlog is over when no old record came for so long.
@@ -64,11 +66,14 @@ pub struct Desk {
     timers: Timers,
     /// By `slot_key`; only clocks that have a raised level.
     raised: HashMap<u64, Raised>,
-    /// Cases whose clocks changed.
-    touched: HashSet<CaseKey>,
+    /// Cases whose clocks changed by a record below the offset, in the order of the offsets.
+    touched: VecDeque<(Offset, CaseKey)>,
+    /// Any case may have changed.
+    is_all_touched: bool,
     /// Timers of cases whose latest row is not in the journal yet.
     waiting: Vec<Timer>,
-    orphans: Vec<Resolve>,
+    /// Alerts that are over and must be told so.
+    over: Vec<Resolve>,
     /// The journal has the partition below this offset.
     landed: Offset,
     /// When the clocks were last judged without records, and what had landed then.
@@ -95,9 +100,10 @@ impl Desk {
             calendars_raised: BTreeSet::new(),
             timers: Timers::default(),
             raised: HashMap::new(),
-            touched: HashSet::new(),
+            touched: VecDeque::new(),
+            is_all_touched: false,
             waiting: Vec::new(),
-            orphans: Vec::new(),
+            over: Vec::new(),
             landed: Offset(0),
             judged: (0, Offset(0)),
             busy_until: Instant::now() + CALM,
@@ -112,16 +118,16 @@ impl Desk {
     }
 
     /// Other rules are in force: every clock is looked at anew. What was raised under a due time that still holds stays.
-    pub fn replan(&mut self, cases: &CaseStore, calendars: &[CalendarEnd], now_millis: i64) {
+    pub fn replan(&mut self, calendars: &[CalendarEnd], now_millis: i64) {
         self.judge(now_millis);
-        self.touched.extend(cases.iter().filter(|case| case.is_open()).map(|case| case.key));
+        self.touch_all();
         if self.calendars.is_empty() {
             return; // another desk tells of them
         }
         self.calendars = calendars.to_vec();
         let is_over = |id: &AlertId| calendars.iter().all(|end| end.id() != *id);
         for id in self.calendars_raised.extract_if(.., is_over) {
-            self.orphans.push(Resolve { id, version: now_millis as u64 });
+            self.over.push(Resolve { id, version: now_millis as u64 });
         }
     }
 
@@ -176,7 +182,7 @@ impl Desk {
                 {
                     self.mark(CaseKey(alert.case_key), clock as u8, alert.due, level as u8);
                 }
-                _ => self.orphans.push(Resolve { id: alert.id, version: case.map_or(0, |case| case.version.0) }),
+                _ => self.over.push(Resolve { id: alert.id, version: case.map_or(0, |case| case.version.0) }),
             }
         }
         self.rebuild(cases, rules);
@@ -186,7 +192,7 @@ impl Desk {
         if self.calendars.iter().any(|end| end.id() == alert.id) {
             self.calendars_raised.insert(alert.id);
         } else {
-            self.orphans.push(Resolve { id: alert.id, version: now_millis as u64 });
+            self.over.push(Resolve { id: alert.id, version: now_millis as u64 });
         }
     }
 
@@ -201,9 +207,21 @@ impl Desk {
         }
     }
 
-    /// The fold changed the clocks of a case.
-    pub fn touch(&mut self, key: CaseKey) {
-        self.touched.insert(key);
+    /// The fold changed the clocks of a case by a record below the offset.
+    pub fn touch(&mut self, key: CaseKey, below: Offset) {
+        if self.is_all_touched && self.touched.is_empty() {
+            return; // nothing was looked at since
+        }
+        if self.touched.len() == TOUCHED_AT_MOST {
+            self.touch_all();
+        } else {
+            self.touched.push_back((below, key));
+        }
+    }
+
+    fn touch_all(&mut self) {
+        self.is_all_touched = true;
+        self.touched = VecDeque::new(); // with its memory
     }
 
     /// A record of this age was read, and the log goes on at `next`. A sender may date its records back, so an old record is
@@ -241,11 +259,14 @@ impl Desk {
             self.rebuild(cases, rules);
         }
         let mut orders: Vec<Order> = Vec::new();
-        let some = self.orphans.len().min(ORDERS_AT_MOST);
-        orders.extend(self.orphans.drain(..some).map(Order::Resolve));
+        if self.is_all_touched {
+            self.reconcile_all(cases, rules);
+        }
+        self.reconcile(cases, rules);
+        let some = self.over.len().min(ORDERS_AT_MOST);
+        orders.extend(self.over.drain(..some).map(Order::Resolve));
         let now = (now_millis / 1000) as u32;
         self.tell_calendars(now, &mut orders);
-        self.reconcile(cases, rules, &mut orders);
         while orders.len() < ORDERS_AT_MOST
             && let Some(timer) = self.timers.pop_due(now)
         {
@@ -272,41 +293,55 @@ impl Desk {
     }
 
     /// Cases whose clocks changed: what was raised under another due time is over, what comes next gets its timer.
-    fn reconcile(&mut self, cases: &CaseStore, rules: &dyn DeadlineRules, orders: &mut Vec<Order>) {
-        let landed = self.landed;
-        let is_ready = |key: &CaseKey| match cases.find(*key) {
-            Found::Here(place) => cases.at(place).version.offset() < landed,
-            Found::Evicted | Found::Unknown => true,
-        };
-        let ready: Vec<CaseKey> =
-            self.touched.iter().filter(|key| is_ready(key)).take(CASES_AT_MOST).copied().collect();
-        for key in ready {
-            if orders.len() >= ORDERS_AT_MOST {
-                break; // the rest has its turn next
+    fn reconcile(&mut self, cases: &CaseStore, rules: &dyn DeadlineRules) {
+        for _ in 0..CASES_AT_MOST {
+            if self.over.len() >= ORDERS_AT_MOST {
+                return; // the rest has its turn next
             }
-            self.touched.remove(&key);
+            let Some((_, key)) = self.touched.pop_front_if(|(below, _)| *below <= self.landed) else { return };
             let Found::Here(place) = cases.find(key) else { continue };
             let case = cases.at(place);
+            if case.version.offset() >= self.landed {
+                self.touched.push_back((case.version.offset().next(), key)); // changed again since
+                continue;
+            }
             for clock in 0..CLOCKS.len() as u8 {
                 let run = running(case, rules, CLOCKS[usize::from(clock)]);
-                self.end_raised(case, clock, run, orders);
+                self.end_raised(case, clock, run);
                 self.set_next(place, case, clock, run);
             }
         }
     }
 
-    fn end_raised(&mut self, case: &Case, clock: u8, run: Option<Run>, orders: &mut Vec<Order>) {
+    /// The same for every case, and all timers anew.
+    fn reconcile_all(&mut self, cases: &CaseStore, rules: &dyn DeadlineRules) {
+        self.is_all_touched = false;
+        self.timers.clear();
+        self.waiting = Vec::new();
+        for (place, case) in cases.places() {
+            if case.version.offset() >= self.landed {
+                self.touched.push_back((case.version.offset().next(), case.key));
+                continue;
+            }
+            for clock in 0..CLOCKS.len() as u8 {
+                let run = running(case, rules, CLOCKS[usize::from(clock)]);
+                self.end_raised(case, clock, run);
+                self.set_next(place, case, clock, run);
+            }
+        }
+    }
+
+    fn end_raised(&mut self, case: &Case, clock: u8, run: Option<Run>) {
         let Some(raised) = self.raised.get(&slot_key(case.key, clock)).copied() else { return };
         if run.is_some_and(|run| run.due.seconds() == raised.due) {
             return;
         }
         self.raised.remove(&slot_key(case.key, clock));
-        for (place, level) in self.ladder.levels.iter().enumerate() {
-            if raised.levels >> place & 1 == 1 {
-                let id = alert_id(case.key, clock, raised.due, &level.name);
-                orders.push(Order::Resolve(Resolve { id, version: case.version.0 }));
-            }
-        }
+        let levels = self.ladder.levels.iter().enumerate().filter(|(place, _)| raised.levels >> place & 1 == 1);
+        self.over.extend(levels.map(|(_, level)| Resolve {
+            id: alert_id(case.key, clock, raised.due, &level.name),
+            version: case.version.0,
+        }));
     }
 
     /// The alert of a timer, unless the case has moved on or the alert exists.

@@ -47,7 +47,7 @@ fn case(id: u64, start: i64, due: i64) -> Case {
 
 fn change(cases: &mut CaseStore, desk: &mut Desk, case: Case) {
     cases.put(case);
-    desk.touch(case.key);
+    desk.touch(case.key, case.version.offset().next());
 }
 
 fn take(desk: &mut Desk, cases: &CaseStore, now: i64) -> (Vec<AlertId>, Vec<AlertId>) {
@@ -191,6 +191,28 @@ fn each_stage_has_a_clock_that_ends_with_the_stage() {
 }
 
 #[test]
+fn after_a_backlog_all_cases_are_looked_at_and_memory_does_not_list_them() {
+    let (mut cases, mut desk) = (CaseStore::default(), desk());
+    desk.landed(Offset(1));
+    let done = case(0, 0, 1000);
+    change(&mut cases, &mut desk, done);
+    assert_eq!(take(&mut desk, &cases, 500).0.len(), 1);
+    change(&mut cases, &mut desk, Case { answered_at: Some(time(600)), ..done });
+    let count = TOUCHED_AT_MOST as u64 + 10;
+    for id in 1..=count {
+        change(&mut cases, &mut desk, case(id, 0, 1000));
+    }
+    let mut late = case(count + 1, 0, 1000);
+    late.version = RowVersion::new(Offset(7), 0);
+    change(&mut cases, &mut desk, late);
+    assert!(desk.touched.len() <= 2, "{}", desk.touched.len());
+    let (raised, resolved) = take(&mut desk, &cases, 700);
+    assert_eq!((raised.len() as u64, resolved.len()), (count, 1));
+    desk.landed(Offset(8));
+    assert_eq!(take(&mut desk, &cases, 700).0.len(), 1, "the last one was not in the journal yet");
+}
+
+#[test]
 fn a_level_of_some_clocks_is_not_raised_for_the_others() {
     let mut ladder = Ladder::default();
     ladder.levels[0].clocks = 1 << 2; // dispatch only
@@ -212,13 +234,13 @@ fn other_rules_move_every_timer_and_resolve_what_they_undo() {
     for id in 1..=2 {
         cases.put(case(id, 0, 2000)); // recomputed without a record
     }
-    desk.replan(&cases, &[], (BEGIN + 600) * 1000);
+    desk.replan(&[], (BEGIN + 600) * 1000);
     assert_eq!(take(&mut desk, &cases, 700).1.len(), 2);
     assert_eq!(take(&mut desk, &cases, 1000).0.len(), 3, "two halves of the new terms, one 80 % of the old");
     for id in 1..=2 {
         cases.put(case(id, 0, 1000)); // and back again
     }
-    desk.replan(&cases, &[], (BEGIN + 1000) * 1000);
+    desk.replan(&[], (BEGIN + 1000) * 1000);
     let orders = desk.take(&cases, &Plain, (BEGIN + 1000) * 1000);
     let back = orders.iter().filter(|order| matches!(order, Order::Raise(raise) if raise.may_be_back)).count();
     assert_eq!(back, 4, "warnings that were taken back fire again, and the outbox is told to look");
@@ -241,7 +263,7 @@ fn a_calendar_that_ends_soon_is_told_once_also_over_a_restart_and_resolved_when_
     let mut second = desk().watching(vec![end(500)]);
     second.restore(&cases, &Plain, vec![known.clone()], 0);
     assert_eq!(take(&mut second, &cases, 450), (vec![], vec![]));
-    second.replan(&cases, &[end(9000)], (BEGIN + 460) * 1000);
+    second.replan(&[end(9000)], (BEGIN + 460) * 1000);
     assert_eq!(take(&mut second, &cases, 460), (vec![], vec![known.id]), "the file was mended under way");
     let mut mended = desk().watching(vec![end(5000)]);
     mended.restore(&cases, &Plain, vec![known.clone()], 0);
@@ -289,6 +311,9 @@ proptest! {
             }
             if kind < 8 {
                 change(&mut cases, &mut desk, changed);
+                if kind == 7 {
+                    desk.touch_all();
+                }
             } else {
                 desk = self::desk();
                 desk.landed(Offset(1));

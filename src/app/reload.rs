@@ -47,9 +47,9 @@ pub enum Refused {
 /// What a worker of this pipeline is given.
 pub fn rulebook(config: &Config, shared: &SharedRules, pipeline: &Pipeline) -> Arc<Rulebook<SourceRules>> {
     let rules = Arc::new(shared.of_source(&pipeline.source));
-    let (pipeline, dictionaries, identity) = (pipeline.clone(), shared.dictionaries.clone(), shared.identity.clone());
+    let (pipeline, readers, identity) = (pipeline.clone(), shared.readers.clone(), shared.identity.clone());
     let calendars = shared.calendar_ends(config.ladder.calendar_days);
-    let mapper = move || Mapper::new(&pipeline, dictionaries.clone(), identity.clone());
+    let mapper = move || Mapper::sharing(&pipeline, readers.clone(), identity.clone());
     Arc::new(Rulebook { version: config.rules, rules, mapper: Box::new(mapper), calendars })
 }
 

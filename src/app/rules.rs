@@ -11,6 +11,7 @@ use crate::enrich::enricher::TextBooks;
 use crate::enrich::identity::{IdentityKey, IdentityKeyError};
 use crate::enrich::names::NameLists;
 use crate::mapping::dictionaries::Dictionaries;
+use crate::mapping::readers::Readers;
 use crate::model::apply::{DeadlineRules, Deadlines};
 use crate::model::calendar::{Calendar, MoscowDay};
 use crate::model::case::{Case, Paused};
@@ -36,6 +37,7 @@ pub enum RulesError {
 pub struct SharedRules {
     pub names: Arc<NameLists>,
     pub dictionaries: Arc<Dictionaries>,
+    pub readers: Arc<Readers>,
     pub policies: Arc<Policies>,
     pub identity: Arc<IdentityKey>,
     sources: Vec<String>,
@@ -121,7 +123,8 @@ impl SharedRules {
                 return Err(RulesError::Inconsistent(problems.join("\n")));
             }
         };
-        Ok(SharedRules { names, dictionaries, policies, identity, sources, calendars })
+        let readers = Arc::new(Readers::new(dictionaries.clone()));
+        Ok(SharedRules { names, dictionaries, readers, policies, identity, sources, calendars })
     }
 
     /// What will go wrong if nobody acts: calendars that end within half a year of `now`.

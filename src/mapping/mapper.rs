@@ -14,6 +14,7 @@ use crate::enrich::identity::IdentityKey;
 use crate::enrich::mask::MaskCounts;
 use crate::mapping::dictionaries::{Dictionaries, Lookup};
 use crate::mapping::plan::Plan;
+use crate::mapping::readers::Readers;
 use crate::mapping::understanding::Understanding;
 use crate::model::facts::{Facts, Shape};
 use crate::model::ids::CaseKey;
@@ -70,14 +71,29 @@ pub struct Mapper {
     avro: Option<AvroDecoder>,
     identity: Arc<IdentityKey>,
     lookup: Lookup,
-    understanding: Understanding,
+    readers: Arc<Readers>,
+    /// Lent by `readers` from the first text on until it is given back.
+    reader: Option<Box<Understanding>>,
 }
 
 impl Mapper {
+    /// A mapper that shares its caches with no other.
     pub fn new(pipeline: &Pipeline, dictionaries: Arc<Dictionaries>, identity: Arc<IdentityKey>) -> Mapper {
+        Mapper::sharing(pipeline, Arc::new(Readers::new(dictionaries)), identity)
+    }
+
+    /// A mapper that borrows what reads words.
+    pub fn sharing(pipeline: &Pipeline, readers: Arc<Readers>, identity: Arc<IdentityKey>) -> Mapper {
         let avro = pipeline.avro.as_ref().map(AvroDecoder::new);
-        let understanding = Understanding::new(dictionaries.clone());
-        Mapper { plan: Plan::compile(pipeline), avro, identity, lookup: Lookup::new(dictionaries), understanding }
+        let lookup = Lookup::new(readers.dictionaries().clone());
+        Mapper { plan: Plan::compile(pipeline), avro, identity, lookup, readers, reader: None }
+    }
+
+    /// Gives back what reads words, for the next mapper that has records.
+    pub fn rest(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            self.readers.give_back(reader);
+        }
     }
 
     /// How the items of a record are wrapped.
@@ -106,7 +122,7 @@ impl Mapper {
 
     /// Appends a text of a record that has no place in its row, masked.
     pub fn mask_into(&mut self, text: &str, out: &mut Vec<u8>) -> MaskCounts {
-        self.understanding.mask_into(text, out)
+        self.reader.get_or_insert_with(|| self.readers.lend()).mask_into(text, out)
     }
 
     /// Reads and maps one item of a record. `received` is Kafka's time of the record; `slots` is working memory.
@@ -132,7 +148,8 @@ impl Mapper {
     }
 
     fn map_values(&mut self, slots: &[Value<'_>], received: Time, texts: &mut Texts) -> Result<Facts, Rejection> {
-        let Mapper { plan, identity, lookup, understanding, .. } = self;
+        let Mapper { plan, identity, lookup, readers, reader, .. } = self;
+        let understanding = &mut **reader.get_or_insert_with(|| readers.lend());
         let case_id = plan.case_id(slots)?;
         if case_id.len() > MAX_CASE_ID_BYTES {
             return Err(plan.reject("bad_value", Field::CaseId));

@@ -5,6 +5,7 @@ pub mod dictionaries;
 mod extras;
 pub mod mapper;
 mod plan;
+pub mod readers;
 pub mod times;
 pub mod understanding;
 pub mod words;

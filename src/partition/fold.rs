@@ -222,6 +222,18 @@ impl<R: DeadlineRules> Fold<R> {
     /// Folds the records of the chunk from `first` on, as far as the batch has room. Records outside `wanted` were
     /// accounted before and are passed over. `now` decides only which windows are still kept.
     pub fn process(&mut self, chunk: &Chunk, first: usize, wanted: std::ops::Range<u64>, now: Time) -> Progress {
+        let progress = self.process_with_reader(chunk, first, wanted, now);
+        self.mapper.rest();
+        progress
+    }
+
+    fn process_with_reader(
+        &mut self,
+        chunk: &Chunk,
+        first: usize,
+        wanted: std::ops::Range<u64>,
+        now: Time,
+    ) -> Progress {
         let mut slots = Vec::new();
         for index in first..chunk.len() {
             let (record, payload) = chunk.record(index);

@@ -110,6 +110,7 @@ impl<R: DeadlineRules> Fold<R> {
             }
         }
         self.room = room;
+        self.mapper.rest();
         keys.sort_unstable();
         keys.dedup();
         keys

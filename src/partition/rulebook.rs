@@ -66,7 +66,7 @@ where
         self.fold.adopt(book.rules.clone(), (book.mapper)());
         self.redate();
         if let Some(desk) = &mut self.a.alerts {
-            desk.replan(&self.fold.cases, &book.calendars, self.a.clock.unix_millis());
+            desk.replan(&book.calendars, self.a.clock.unix_millis());
         }
     }
 

@@ -292,7 +292,7 @@ where
     fn raise_alerts(&mut self) {
         let Some(desk) = &mut self.a.alerts else { return };
         for key in self.fold.clock_changes.iter_mut().flat_map(|changes| changes.drain(..)) {
-            desk.touch(key);
+            desk.touch(key, self.next);
         }
         if self.pending.is_empty() && !self.fold.is_full() {
             desk.turn(&self.fold.cases, self.fold.rules(), self.a.clock.unix_millis());
