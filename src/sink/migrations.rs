@@ -45,6 +45,7 @@ migrations! {
     12 "0012_dues",
     13 "0013_readings",
     14 "0014_dues_read",
+    15 "0015_messages",
 }
 
 impl Migration {

@@ -45,6 +45,8 @@ fn the_enums_of_the_tables_are_the_words_of_the_model() {
         ("status", enum_of!(Status, true)),
         ("priority", enum_of!(Priority, true)),
         ("kind", enum_of!(MessageKind, true)),
+        ("text_kind", enum_of!(MessageKind, true)),
+        ("kind_by", enum_of!(Basis, true)),
         ("law", enum_of!(Law, true)),
         ("decision", enum_of!(Decision, true)),
         ("reaction", enum_of!(Reaction, true)),

@@ -13,6 +13,7 @@ mod explain;
 mod facts;
 mod formats;
 mod group;
+mod messages;
 mod proxy;
 mod publish;
 mod published_files;
