@@ -47,6 +47,7 @@ fn the_enums_of_the_tables_are_the_words_of_the_model() {
         ("kind", enum_of!(MessageKind, true)),
         ("text_kind", enum_of!(MessageKind, true)),
         ("kind_by", enum_of!(Basis, true)),
+        ("link", "Enum8('' = 0, 'author' = 1, 'place' = 2, 'text' = 3)".to_owned()),
         ("law", enum_of!(Law, true)),
         ("decision", enum_of!(Decision, true)),
         ("reaction", enum_of!(Reaction, true)),

@@ -14,6 +14,7 @@ mod facts;
 mod formats;
 mod group;
 mod messages;
+mod problems;
 mod proxy;
 mod publish;
 mod published_files;

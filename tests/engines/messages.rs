@@ -62,7 +62,7 @@ async fn thanks_are_no_complaints_and_answers_show_every_sign() {
     let answers = "SELECT toString(groupArray((case_id, score, arraySort(signs), is_empty, same_text))) FROM (SELECT * FROM v_answers ORDER BY case_id)";
     assert_eq!(
         installation.word(answers).await,
-        "[('ND-2',75,['contradiction','no_proof','officialese','template'],true,2),('ND-3',75,['no_proof','officialese','template'],false,2),\
+        "[('ND-2',85,['contradiction','no_proof','template'],true,2),('ND-3',85,['no_proof','template'],false,2),\
          ('ND-4',100,[],false,1),('ND-5',50,['redirect','short'],false,1)]"
     );
     let quality = "SELECT toString((sum(answers), sum(empty), sum(template), sum(contradiction), sum(redirect))) FROM v_answer_quality";
