@@ -47,7 +47,7 @@ async fn cases_of_several_sources_are_one_problem_and_stay_cases() {
         &installation,
         "portal",
         &[
-            submitted(1, 5, &format!("Здравствуйте! {YARD}"), ""),
+            submitted(1, 5, &YARD.replace("мусор", "МУСОРА").replace(", ", " – "), ""),
             submitted(2, 6, "С потолка льёт, когда почините?", house),
             submitted(3, 7, "Опять залило квартиру на пятом этаже", house),
         ],
