@@ -247,6 +247,7 @@ fn kernel(criterion: &mut Criterion, source: &'static str) {
                 latitude: row.texts.latitude,
                 longitude: row.texts.longitude,
                 reading: row.texts.reading,
+                answer: &row.texts.answer,
                 subject: row.facts.subject,
                 extra: &row.texts.extra,
             };

@@ -16,6 +16,7 @@ pub mod kafka;
 pub mod mapping;
 pub mod model;
 pub mod partition;
+pub mod problems;
 pub mod publish;
 pub mod rebuild;
 pub mod rejects;

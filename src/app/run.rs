@@ -27,7 +27,7 @@ use crate::kafka::chunk::Chunk;
 use crate::kafka::client::{base_config, consumer};
 use crate::kafka::committer::Committer;
 use crate::kafka::courier::Courier;
-use crate::kafka::ends;
+use crate::kafka::ends::{self, Ends};
 use crate::kafka::poll::{Command, PollError, PollEvent, PollStats, Poller};
 use crate::model::ids::{AssignmentEpoch, StreamEpoch};
 use crate::model::windows::Retention;
@@ -39,6 +39,7 @@ use crate::partition::recovery::{Consent, LogView};
 use crate::partition::rulebook::Rulebook;
 use crate::partition::status::PartitionStatus;
 use crate::partition::worker::{Assignment, Timing, Worker, WorkerEnd};
+use crate::problems::job::{self as problems, Problems};
 use crate::rejects::Landings;
 use crate::rejects::outbox::Outbox;
 use crate::schema_registry::SchemaRegistry;
@@ -154,6 +155,7 @@ pub async fn run(
         .iter()
         .map(|pipeline| (pipeline.source.clone(), watch::Sender::new(rulebook(&config, &shared, pipeline))))
         .collect();
+    let problems = start_problems(&config, &sink, &registry);
     let schemas = SchemaRegistry::connect(&config.settings.schema_registry);
     let slots = Arc::new(Semaphore::new(config.settings.batch.insert_slots));
     let (rejects, telling) = start_rejects(&config, &sink);
@@ -186,7 +188,7 @@ pub async fn run(
                 alerts.end(at_once).await;
             }
         };
-        tokio::join!(end_alerts, end_rejects(telling, at_once));
+        tokio::join!(end_alerts, end_rejects(telling, at_once), problems.end(at_once));
     };
     // with a server away there is nothing to wait for, and one budget is for all
     if tokio::time::timeout_at(budget_ends, last_words).await.is_err() {
@@ -226,6 +228,17 @@ fn start_rejects(config: &Config, sink: &ClickHouse) -> (Option<Landings>, JoinS
     };
     tasks.spawn(outbox.run(reaches));
     (Some(landings), tasks)
+}
+
+/// The task that links cases into problems, in the process that has the first partition.
+fn start_problems(config: &Config, sink: &ClickHouse, registry: &Arc<Registry>) -> Problems {
+    let topics = config.pipelines.iter().map(|pipeline| pipeline.kafka_topic.as_str());
+    let (first, partitions) = (topics.min().unwrap_or_default().to_owned(), registry.clone());
+    let is_ours = move || {
+        let streams = partitions.streams();
+        streams.iter().any(|stream| *stream.topic == *first && stream.partition.0 == 0)
+    };
+    problems::start(sink.client().clone(), Box::new(is_ours))
 }
 
 /// Lets the last rejects out, but not for long: the journal has them, and the next start tells what is left.

@@ -93,6 +93,12 @@ pub struct AnswerQuality {
     pub points: u8,
     /// Fewer points than the limit.
     pub empty: bool,
+    /// It says that the problem is solved: a bad rating that comes later contradicts it.
+    pub done: bool,
+    /// The same with what only the whole picture tells: other cases got the text, the applicant disagrees later, or both.
+    pub empty_if_template: bool,
+    pub empty_if_contradicted: bool,
+    pub empty_if_both: bool,
 }
 
 /// The reader of one worker.
@@ -128,15 +134,22 @@ impl AnswerReader {
         signs.set(Signs::NO_PROOF, done && proof == 0 && facts.attachments != Some(true));
         let unhappy = facts.rating.is_some_and(|rating| (1..=2).contains(&rating));
         signs.set(Signs::CONTRADICTION, done && (unhappy || facts.solved == Some(false)));
-        let lost: u32 = lists
-            .weights
-            .iter()
-            .enumerate()
-            .filter(|(bit, _)| signs.0 & 1 << bit != 0)
-            .map(|(_, w)| u32::from(*w))
-            .sum();
-        let points = 100u32.saturating_sub(lost) as u8;
-        AnswerQuality { signs, points, empty: points < lists.empty_below }
+        let points_of = |signs: Signs| -> u8 {
+            let weights = lists.weights.iter().enumerate().filter(|(bit, _)| signs.0 & 1 << bit != 0);
+            let lost: u32 = weights.map(|(_, weight)| u32::from(*weight)).sum();
+            100u32.saturating_sub(lost) as u8
+        };
+        let empty_with = |more: Signs| points_of(Signs(signs.0 | more.0)) < lists.empty_below;
+        let both = Signs(Signs::TEMPLATE.0 | Signs::CONTRADICTION.0);
+        AnswerQuality {
+            signs,
+            points: points_of(signs),
+            empty: empty_with(Signs::default()),
+            done,
+            empty_if_template: empty_with(Signs::TEMPLATE),
+            empty_if_contradicted: empty_with(Signs::CONTRADICTION),
+            empty_if_both: empty_with(both),
+        }
     }
 
     /// A date that is not an act's: «до 15.05», «15 мая», «в мае 2026»; «от 12.03.2025 № 45» is an act's.

@@ -87,3 +87,15 @@ fn an_empty_answer_loses_its_points() {
     assert_eq!(told, ["no_date", "redirect", "laws", "officialese"]);
     assert_eq!((answer.points, answer.empty), (30, true));
 }
+
+#[test]
+fn what_only_the_whole_picture_tells_is_judged_by_the_same_weights() {
+    let lists = crate::config::shipped_answer_quality().expect("sound lists");
+    // «выполнено» without a proof: 15 points are gone
+    let text = GOOD.replace(", фото во вложении", "") + " Яма устранена.";
+    let quality = quality(&text, AnswerFacts::default());
+    assert!(quality.done && quality.signs.has(Signs::NO_PROOF), "{quality:?}");
+    assert_eq!((quality.points, lists.empty_below), (85, 50));
+    let judged = (quality.empty, quality.empty_if_template, quality.empty_if_contradicted, quality.empty_if_both);
+    assert_eq!(judged, (false, false, false, true), "20 and 30 more make 35 points");
+}

@@ -89,6 +89,18 @@ impl Enricher {
         (quality, self.fingerprints.read(&self.words, &self.tokens))
     }
 
+    /// How the text that was masked last is meant, and its fingerprint.
+    pub fn read_message(&mut self) -> (Tone, Fingerprint) {
+        let tone = self.tone.read(&self.words, self.tokens.as_slice());
+        (tone, self.fingerprints.read(&self.words, &self.tokens))
+    }
+
+    /// What the answer that was masked last is worth, and its fingerprint.
+    pub fn read_answer(&mut self, facts: AnswerFacts) -> (AnswerQuality, Fingerprint) {
+        let quality = self.answers.read(&self.words, &self.tokens, facts);
+        (quality, self.fingerprints.read(&self.words, &self.tokens))
+    }
+
     /// Cuts a text that needs no masking, for further stages.
     pub fn tokenize(&mut self, text: &str) -> (&Words, &[Token]) {
         tokenize(text, &mut self.words, &mut self.tokens);

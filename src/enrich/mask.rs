@@ -134,6 +134,13 @@ impl MaskCounts {
         let count = &mut self.by_kind[kind as usize];
         *count = count.saturating_add(1);
     }
+
+    /// Counts those of another text too.
+    pub fn add_all(&mut self, other: MaskCounts) {
+        for (count, more) in self.by_kind.iter_mut().zip(other.by_kind) {
+            *count = count.saturating_add(more);
+        }
+    }
 }
 
 /// One identifier: bytes `[start, end)` of the text, on character boundaries.

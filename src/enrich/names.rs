@@ -70,6 +70,8 @@ pub struct NameLists {
     pub words: Names,
     /// SLA policies; number = index + 1.
     pub policies: Names,
+    /// Codes of the bodies that routing proposes, with commas between them.
+    pub proposals: Names,
 }
 
 #[cfg(test)]

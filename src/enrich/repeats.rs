@@ -171,6 +171,11 @@ pub fn link(one: &Message, other: &Message, rules: &RepeatRules) -> Option<Link>
     let same_topic = one.topic != 0 && one.topic == other.topic;
     let distance = one.text.distance(other.text);
     let near = |limit: u32| one.text.words > 0 && other.text.words > 0 && distance <= limit;
+    // Different houses are different problems, however alike the texts of a flash mob are and whoever writes of all of them.
+    let apart = one.address != 0 && other.address != 0 && one.address != other.address;
+    if apart {
+        return None;
+    }
     if same(one.author, other.author) && (same_topic || near(rules.author_distance)) {
         return Some(Link::Author);
     }
@@ -178,9 +183,7 @@ pub fn link(one: &Message, other: &Message, rules: &RepeatRules) -> Option<Link>
         return Some(Link::Place);
     }
     let long = one.text.words.min(other.text.words) >= rules.least_words;
-    // Different houses are different problems, however alike the texts of a flash mob are.
-    let apart = one.address != 0 && other.address != 0 && one.address != other.address;
-    (long && near(rules.distance) && !apart).then_some(Link::Text)
+    (long && near(rules.distance)).then_some(Link::Text)
 }
 
 /// The messages of the last time, by what links them. One worker's, or one of a job over all partitions.
@@ -221,6 +224,21 @@ impl RepeatIndex {
         let problem = found.map_or(message.case, |(entry, _)| self.ring[entry].problem);
         self.remember(message, problem, &keys);
         (problem, found.map(|(_, link)| link))
+    }
+
+    /// Remembers a message and tells of every remembered one that it repeats, as far as they are looked at. For whoever
+    /// joins problems himself: what is told does not depend on which of two messages came first.
+    pub fn link_all(&mut self, message: Message, mut linked: impl FnMut(u64, Link)) {
+        let keys = keys_of(&message);
+        for (kind, key) in keys.iter().enumerate() {
+            self.walk(kind, *key, |entry| {
+                let other = &self.ring[entry].message;
+                if let Some(link) = link(&message, other, &self.rules) {
+                    linked(other.case, link);
+                }
+            });
+        }
+        self.remember(message, message.case, &keys);
     }
 
     /// Messages remembered.

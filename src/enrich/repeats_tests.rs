@@ -70,6 +70,7 @@ fn links_have_their_reasons() {
         (with(6, 7, 4, other), None),
         (with(0, 0, 0, YARD), Some(Link::Text)),
         (with(0, 8, 0, YARD), None),
+        (with(5, 8, 3, YARD), None),
         (with(0, 0, 3, other), None),
     ] {
         assert_eq!(link(&base, &second, &rules), expected, "{second:?}");

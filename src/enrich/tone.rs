@@ -185,10 +185,10 @@ impl ToneReader {
     }
 
     fn kind(&self, found: &Found, marks: &Marks) -> Option<MessageKind> {
-        let score = |group: usize| found.kinds[group].saturating_mul(self.book.weights[group]);
+        let score = |group: usize| u32::from(found.kinds[group]) * u32::from(self.book.weights[group]);
         let (thanks, praise) = (score(1), score(2));
         let (complaint, request) = (score(3) + score(4), score(5) + score(6));
-        let (suggestion, question) = (score(7), score(8) + u16::from(marks.questions > 0) * 2);
+        let (suggestion, question) = (score(7), score(8) + u32::from(marks.questions > 0) * 2);
         let troubled = found.kinds[3] > 0;
         if thanks > 0 && complaint == 0 && (request == 0 || praise > 0 || thanks > request) {
             return Some(MessageKind::Thanks);
@@ -224,25 +224,26 @@ impl ToneReader {
         } else {
             return (Emotion::Calm, 0);
         };
-        (emotion, (count + loud).clamp(1, 3) as u8)
+        (emotion, count.saturating_add(loud).clamp(1, 3) as u8)
     }
 
     fn is_enough(&mut self, words: &Words, tokens: &[Token]) -> bool {
         let book = &self.book;
-        let mut said = 0;
+        let mut said = 0u16;
         let mut letters = false;
         for token in tokens {
             match token.shape {
                 Shape::Word => letters = true,
                 Shape::Number | Shape::Mixed => {
-                    said += 1;
+                    said = said.saturating_add(1);
                     continue;
                 }
                 _ => continue,
             }
-            said += u16::from(*self.says_something.get(words, token.word, |form, _| {
+            let says = u16::from(*self.says_something.get(words, token.word, |form, _| {
                 form.chars().count() >= 3 && !book.empty.iter().any(|word| word == form)
             }));
+            said = said.saturating_add(says);
             if said >= book.enough_words {
                 return letters;
             }

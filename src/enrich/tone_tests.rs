@@ -130,3 +130,13 @@ fn every_outcome_is_explained() {
         .collect();
     assert_eq!(told, [("request_strong", "Прошу"), ("complaint", "мусор"), ("danger", "опасно для жизни")]);
 }
+
+#[test]
+fn a_megabyte_of_one_word_is_counted_without_overflow() {
+    let mut bench = bench();
+    for word in ["жалоба ", "спасибо ", "кошмар ", "ужас! ", "17 ", "прошу? "] {
+        let tone = bench.tone(&word.repeat(100_000));
+        assert!(tone.intensity <= 3, "{word}: {tone:?}");
+    }
+    assert!(!bench.tone(&"17 ".repeat(100_000)).enough, "numbers alone say nothing");
+}

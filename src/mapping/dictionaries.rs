@@ -91,6 +91,29 @@ impl Dictionaries {
         self.territories.get(usize::from(place)).copied().unwrap_or_default()
     }
 
+    /// What the numbers of the routing rules mean.
+    pub fn reference(&self) -> &Reference {
+        &self.reference
+    }
+
+    /// The place in the reference list; `None` when it is not known.
+    pub fn place_of_block(&self, block: BlockId) -> Option<u32> {
+        let known = self.blocks.iter().position(|known| *known == block).filter(|_| block != BlockId(0));
+        known.map(|place| place as u32)
+    }
+
+    /// The place in the reference list; `None` when it is not known.
+    pub fn place_of_topic(&self, topic: TopicId) -> Option<u32> {
+        let known = self.topics.iter().position(|(known, _)| *known == topic).filter(|_| topic != TopicId(0));
+        known.map(|place| place as u32)
+    }
+
+    /// The place in the reference list; `None` when it is not known.
+    pub fn place_of_territory(&self, territory: TerritoryId) -> Option<u32> {
+        let known = self.territories.iter().position(|known| *known == territory);
+        known.filter(|_| territory != TerritoryId(0)).map(|place| place as u32)
+    }
+
     fn topic(&self, normal: &str) -> Option<(TopicId, BlockId)> {
         self.reference.topic_index.get(normal).and_then(|place| self.topics.get(*place as usize)).copied()
     }

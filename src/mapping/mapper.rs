@@ -16,6 +16,7 @@ use crate::mapping::dictionaries::{Dictionaries, Lookup};
 use crate::mapping::plan::Plan;
 use crate::mapping::readers::Readers;
 use crate::mapping::understanding::Understanding;
+use crate::model::case::Case;
 use crate::model::facts::{Facts, Shape};
 use crate::model::ids::CaseKey;
 use crate::model::reading::Reading;
@@ -52,7 +53,10 @@ pub struct Texts {
     pub case_id: String,
     /// Masked.
     pub text: Vec<u8>,
+    /// Identifiers of the text and of the answer.
     pub masked: MaskCounts,
+    /// Text of the answer, masked.
+    pub answer: Vec<u8>,
     /// Masked, without flat.
     pub place: Vec<u8>,
     /// Rounded to about a hundred metres or what the file says; zero when unknown.
@@ -125,6 +129,11 @@ impl Mapper {
         self.reader.get_or_insert_with(|| self.readers.lend()).mask_into(text, out)
     }
 
+    /// Completes what the row of a record says, once its case is known; `case` is the one after the record.
+    pub fn settle(&mut self, known: Option<&Case>, case: &Case, reading: &mut Reading) {
+        self.reader.get_or_insert_with(|| self.readers.lend()).settle(known, case, reading);
+    }
+
     /// Reads and maps one item of a record. `received` is Kafka's time of the record; `slots` is working memory.
     pub fn map<'a>(
         &mut self,
@@ -136,6 +145,7 @@ impl Mapper {
         texts.case_id.clear();
         texts.text.clear();
         texts.place.clear();
+        texts.answer.clear();
         texts.extra.clear();
         texts.masked = MaskCounts::default();
         (texts.latitude, texts.longitude) = (0.0, 0.0);
@@ -276,6 +286,9 @@ impl Plan {
         if let Some(address) = self.raw_text(slots, Field::Address)? {
             let address = without_flat(address);
             understanding.read_address(address, &mut texts.place);
+        }
+        if let Some(answer) = self.raw_text(slots, Field::AnswerText)? {
+            texts.masked.add_all(understanding.read_answer(answer, facts, &mut texts.answer));
         }
         texts.latitude = self.coordinate(slots, Field::Latitude, 90.0)?;
         texts.longitude = self.coordinate(slots, Field::Longitude, 180.0)?;

@@ -5,6 +5,7 @@ pub mod dictionaries;
 mod extras;
 pub mod mapper;
 mod plan;
+mod proposing;
 pub mod readers;
 pub mod times;
 pub mod understanding;

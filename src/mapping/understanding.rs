@@ -1,20 +1,26 @@
-//! What the words of one record say of its block and its place, beside what the source says.
+//! What the words of one record say of its block, its place and how it is meant, beside what the source says.
 //! Owner: one mapper. Invariants: pure: the same record with the same dictionaries gives the same outcome, whatever came
 //! before it; the source is believed first, and words fill only what it leaves open; what is unsure stays unknown.
 
 use std::sync::Arc;
 
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+use crate::enrich::answer::AnswerFacts;
 use crate::enrich::classify::score::Reader;
 use crate::enrich::enricher::Enricher;
 use crate::enrich::locate::sources::{refine, sure};
-use crate::enrich::locate::{How, Locator, Manner, Place};
+use crate::enrich::locate::{How, Locator, Manner, Place, StreetFound};
 use crate::enrich::mask::{MaskCounts, mask_into};
+use crate::enrich::tone;
 use crate::mapping::dictionaries::Dictionaries;
 use crate::mapping::mapper::Texts;
-use crate::model::case::{BlockId, TerritoryId, TopicId};
+use crate::mapping::proposing::Proposer;
+use crate::model::case::{BlockId, Case, TerritoryId, TopicId};
 use crate::model::facts::Facts;
-use crate::model::reading::{Guess, Reading};
-use crate::model::words::{Basis, Placed};
+use crate::model::reading::{Answer, Guess, Message, Reading};
+use crate::model::words::{Basis, Decision, Emotion, Placed};
+use crate::text::{fold, stem_word};
 
 /// A territory that words name with less certainty (of 100) is not taken for that of the case.
 const PLACE_THRESHOLD: u8 = 50;
@@ -25,6 +31,7 @@ pub struct Understanding {
     enricher: Enricher,
     reader: Reader,
     locator: Locator,
+    proposer: Proposer,
     by_text: Place,
     by_address: Place,
     reading: Reading,
@@ -36,6 +43,7 @@ impl Understanding {
             enricher: Enricher::new(&dictionaries.texts),
             reader: Reader::new(),
             locator: Locator::new(dictionaries.atlas.clone()),
+            proposer: Proposer::new(dictionaries.clone()),
             dictionaries,
             by_text: Place::default(),
             by_address: Place::default(),
@@ -55,8 +63,9 @@ impl Understanding {
         self.enricher.mask_into(text, out)
     }
 
-    /// What the message is about and where; its tokens are those of the masking just before.
+    /// What the message is about, where, and how it is meant; its tokens are those of the masking just before.
     pub fn read(&mut self, text: &str) {
+        self.read_message();
         let (words, tokens) = self.enricher.tokens();
         if let Some(classifier) = &self.dictionaries.classifier {
             let outcome = classifier.classify(tokens, words, &mut self.reader);
@@ -68,6 +77,42 @@ impl Understanding {
             self.reading.is_unsure = outcome.unknown;
         }
         self.by_text = self.locator.locate(text, tokens, words, Manner::Text);
+        self.reading.address_key = self.house_key(text, &self.by_text);
+    }
+
+    fn read_message(&mut self) {
+        let (tone, fingerprint) = self.enricher.read_message();
+        self.reading.message = Message {
+            kind: tone.kind,
+            urgency: tone.urgency.0,
+            emotion: Some(emotion(tone.emotion)),
+            intensity: tone.intensity,
+            not_enough: !tone.enough,
+            hash: fingerprint.hash,
+            words: fingerprint.words,
+        };
+    }
+
+    /// Appends the masked answer to `out` and notes what it is worth. The record has its mark and decision, if it has any:
+    /// what comes later is for the views.
+    pub fn read_answer(&mut self, answer: &str, facts: &Facts, out: &mut Vec<u8>) -> MaskCounts {
+        let masked = self.enricher.mask_into(answer, out);
+        let solved = match facts.decision {
+            Some(Decision::Solved) => Some(true),
+            Some(Decision::NotSolved) => Some(false),
+            Some(Decision::Explained | Decision::Deferred) | None => None,
+        };
+        let facts = AnswerFacts { rating: facts.rating, attachments: None, solved, template: false };
+        let (quality, fingerprint) = self.enricher.read_answer(facts);
+        self.reading.answer = Answer {
+            hash: fingerprint.hash,
+            words: fingerprint.words.max(1),
+            score: quality.points,
+            signs: quality.signs.0,
+            done: quality.done,
+            empty: [quality.empty, quality.empty_if_template, quality.empty_if_contradicted, quality.empty_if_both],
+        };
+        masked
     }
 
     /// Masks the address, appended to `out`, and notes where it is.
@@ -75,6 +120,30 @@ impl Understanding {
         mask_into(address, out); // what names streets is no name of a person
         let (words, tokens) = self.enricher.tokenize(address);
         self.by_address = self.locator.locate(address, tokens, words, Manner::Address);
+        match self.house_key(address, &self.by_address) {
+            0 => {}
+            key => self.reading.address_key = key,
+        }
+    }
+
+    /// Hash of street and house as the text has them; zero when one is missing.
+    fn house_key(&self, text: &str, place: &Place) -> u64 {
+        let street = match place.street {
+            Some(StreetFound::Known(index)) => {
+                let streets = &self.locator.atlas().gazetteer().streets;
+                streets.get(usize::from(index)).map_or("", |street| street.name.as_str())
+            }
+            Some(StreetFound::Written(start, end)) => text.get(start as usize..end as usize).unwrap_or_default(),
+            None => "",
+        };
+        let house = place.house.of(text);
+        if street.is_empty() || house.is_empty() {
+            return 0;
+        }
+        let house: String = house.chars().filter(|letter| letter.is_alphanumeric()).collect();
+        let number = xxh3_64(fold(&house).as_bytes());
+        let stems = street.split_whitespace().map(|word| stem_word(&fold(word)));
+        stems.fold(number, |hash, stem| xxh3_64_with_seed(stem.as_bytes(), hash)).max(1)
     }
 
     /// Fills what the source leaves open.
@@ -82,7 +151,33 @@ impl Understanding {
         let mut reading = self.reading;
         self.complete_block(facts, &mut reading);
         self.complete_territory(facts, texts, &mut reading);
+        facts.text_kind = reading.message.kind;
+        reading.kind_by = facts.kind.map(|_| Basis::Source).or(facts.text_kind.map(|_| Basis::Text));
+        reading.address_key = self.in_territory(reading.address_key, facts.territory);
         texts.reading = reading;
+    }
+
+    /// A house of a street is one only together with its territory.
+    fn in_territory(&self, house: u64, territory: Option<TerritoryId>) -> u64 {
+        match territory {
+            Some(territory) if house != 0 && territory != TerritoryId(0) => {
+                let code = self.dictionaries.names.territories.name(territory.0);
+                xxh3_64_with_seed(code.as_bytes(), house).max(1)
+            }
+            _ => 0,
+        }
+    }
+
+    /// What a row says beyond its record, once the case is known: `case` is the one after it.
+    pub fn settle(&mut self, known: Option<&Case>, case: &Case, reading: &mut Reading) {
+        let has_kind = known.is_some_and(|known| known.kind.is_some());
+        if has_kind && reading.kind_by == Some(Basis::Text) {
+            reading.kind_by = None; // words fill only what is open
+        }
+        let was_open = known.is_some_and(|known| known.registered_at.is_some());
+        if case.registered_at.is_some() && !was_open {
+            reading.proposed = self.proposer.proposal(case);
+        }
     }
 
     fn complete_block(&self, facts: &mut Facts, reading: &mut Reading) {
@@ -124,6 +219,15 @@ impl Understanding {
     }
 }
 
+fn emotion(emotion: tone::Emotion) -> Emotion {
+    match emotion {
+        tone::Emotion::Calm => Emotion::Calm,
+        tone::Emotion::Angry => Emotion::Angry,
+        tone::Emotion::Desperate => Emotion::Desperate,
+        tone::Emotion::Grateful => Emotion::Grateful,
+    }
+}
+
 fn placed(how: How) -> Option<Placed> {
     match how {
         How::Unknown => None,
@@ -133,3 +237,7 @@ fn placed(how: How) -> Option<Placed> {
         How::Text => Some(Placed::Text),
     }
 }
+
+#[cfg(test)]
+#[path = "understanding_tests.rs"]
+mod tests;

@@ -331,7 +331,7 @@ fn take_attributes(case: &mut Case, facts: &Facts) {
     case.network = facts.network.unwrap_or(case.network);
     case.law = facts.law.or(case.law);
     case.decision = facts.decision.or(case.decision);
-    case.kind = facts.kind.or(case.kind);
+    case.kind = facts.kind.or(case.kind).or(facts.text_kind);
     case.priority = facts.priority.unwrap_or(case.priority);
     if let Some(is_fast) = facts.fast_track {
         case.flags.set(Flag::FastTrack, is_fast);

@@ -42,6 +42,8 @@ pub struct Facts {
     pub decision: Option<Decision>,
     pub reaction: Option<Reaction>,
     pub kind: Option<MessageKind>,
+    /// What the words of the text say it is: stands where no source says.
+    pub text_kind: Option<MessageKind>,
     pub priority: Option<Priority>,
     pub fast_track: Option<bool>,
     pub source_overdue: Option<bool>,
@@ -80,6 +82,7 @@ impl Facts {
             decision: None,
             reaction: None,
             kind: None,
+            text_kind: None,
             priority: None,
             fast_track: None,
             source_overdue: None,

@@ -107,7 +107,7 @@ fn take_attributes(case: &mut Case, row: &Facts) {
     case.network = row.network.unwrap_or_default();
     case.law = row.law;
     case.decision = row.decision;
-    case.kind = row.kind;
+    case.kind = row.kind.or(row.text_kind);
     case.priority = row.priority.unwrap_or(case.priority);
     case.flags.set(Flag::FastTrack, row.fast_track.unwrap_or(false));
     case.flags.set(Flag::SourceOverdue, row.source_overdue.unwrap_or(false));

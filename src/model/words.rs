@@ -49,7 +49,7 @@ words! {
 }
 
 words! {
-    /// What the block of a case rests on.
+    /// What the block or the kind of a case rests on.
     Basis {
         Source = 1 "source",
         Text = 2 "text",
@@ -193,6 +193,16 @@ words! {
         Thanks = 5 "thanks",
         Accident = 6 "accident",
         Other = 7 "other",
+    }
+}
+
+words! {
+    /// What a message sounds like.
+    Emotion {
+        Calm = 1 "calm",
+        Angry = 2 "angry",
+        Desperate = 3 "desperate",
+        Grateful = 4 "grateful",
     }
 }
 

@@ -311,6 +311,10 @@ impl<R: DeadlineRules> Fold<R> {
         self.tally.rejects_in_a_row = 0;
         self.recent.note(false);
         list_masked(self.texts.masked, &mut self.masked);
+        let mut reading = self.texts.reading;
+        if verdict.outcome == Outcome::Applied {
+            self.mapper.settle(known.as_ref(), &case, &mut reading);
+        }
         let told = Told {
             event: Some(verdict.event),
             event_at: Some(facts.at),
@@ -323,7 +327,8 @@ impl<R: DeadlineRules> Fold<R> {
             place: &self.texts.place,
             latitude: self.texts.latitude,
             longitude: self.texts.longitude,
-            reading: self.texts.reading,
+            reading,
+            answer: &self.texts.answer,
             subject: Subject::Case,
             extra: b"",
         };
@@ -377,6 +382,7 @@ impl<R: DeadlineRules> Fold<R> {
             latitude: 0.0,
             longitude: 0.0,
             reading: Reading::default(),
+            answer: b"",
             subject: Subject::Case,
             extra: b"",
         };

@@ -31,6 +31,7 @@ impl<R: DeadlineRules> Fold<R> {
             latitude: self.texts.latitude,
             longitude: self.texts.longitude,
             reading: self.texts.reading,
+            answer: &self.texts.answer,
             subject: facts.subject,
             extra: &self.texts.extra,
         };

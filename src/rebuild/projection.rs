@@ -2,7 +2,8 @@
 //! `tsur audit --deep` compares. Owner: `rebuild`. Invariant: both match on it without a catch-all, so a new projection
 //! does not compile before it can be rebuilt and compared.
 //! Not in it: plain views, which have nothing of their own, and `streams` and `accepted_gaps`, which are decisions of
-//! people and not derived from anything, and `rejects_sent`, which says what Kafka has.
+//! people and not derived from anything, `rejects_sent`, which says what Kafka has, and `problems`, which a job with a bounded
+//! memory finds (see `problems`).
 
 use std::fmt;
 

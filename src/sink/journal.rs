@@ -55,6 +55,8 @@ pub struct Told<'a> {
     pub longitude: f32,
     /// What the words of the text say.
     pub reading: Reading,
+    /// Text of the answer, masked.
+    pub answer: &'a [u8],
     pub subject: Subject,
     /// What a record that is about no case says beside, as JSON.
     pub extra: &'a [u8],
@@ -219,7 +221,8 @@ impl JournalBlock {
             + self.case_id.bytes()
             + self.place.bytes()
             + self.extra.bytes()
-            + self.rows * 236
+            + self.reading.bytes()
+            + self.rows * 264
     }
 
     /// Adds one row. `case` is the case after the record, `None` where there is none (a rejected record).
@@ -253,7 +256,7 @@ impl JournalBlock {
         self.place.push(told.place);
         self.latitude.f32(told.latitude);
         self.longitude.f32(told.longitude);
-        self.reading.push(&told.reading, &self.names);
+        self.reading.push(&told.reading, told.answer, &self.names);
         let nobody = Case::unknown(CaseKey(0));
         self.subject.u8(told.subject.code());
         self.extra.push(told.extra);

@@ -45,6 +45,8 @@ migrations! {
     12 "0012_dues",
     13 "0013_readings",
     14 "0014_dues_read",
+    15 "0015_messages",
+    16 "0016_problems",
 }
 
 impl Migration {

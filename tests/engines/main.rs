@@ -13,6 +13,8 @@ mod explain;
 mod facts;
 mod formats;
 mod group;
+mod messages;
+mod problems;
 mod proxy;
 mod publish;
 mod published_files;
