@@ -240,7 +240,7 @@ impl ToneReader {
                 }
                 _ => continue,
             }
-            said += u16::from(*self.says_something.get(words, token.word, |form, _| {
+            said += u16::from(self.says_something.get(words, token.word, |form, _| {
                 form.chars().count() >= 3 && !book.empty.iter().any(|word| word == form)
             }));
             if said >= book.enough_words {
