@@ -184,7 +184,7 @@ impl AnswerReader {
         const STEMS: [&str; 12] =
             ["январ", "феврал", "март", "апрел", "ма", "июн", "июл", "август", "сентябр", "октябр", "ноябр", "декабр"];
         let Some(token) = token.filter(|token| token.shape == Shape::Word) else { return false };
-        *self.months.get(words, token.word, |form, stem| match form {
+        self.months.get(words, token.word, |form, stem| match form {
             "май" | "мая" | "мае" | "маю" => true,
             _ => STEMS.iter().any(|month| month.len() > 4 && words.stem_text(stem) == *month),
         })

@@ -4,10 +4,11 @@
 //! phrase is found out once per word form, so a text costs one table read a word.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 
 use foldhash::fast::FixedState;
 
-use crate::text::{Shape, Side, StemId, Token, Words, fold, stem_word};
+use crate::text::{Shape, Side, Token, Words, fold, stem_word};
 
 /// What a word form can be: numbers of words of the dictionary.
 type Meanings = Box<[u16]>;
@@ -116,14 +117,65 @@ impl PhraseBook {
     }
 }
 
+/// What a word form can be, in four bytes: where its meanings stand in the arena, and whether a phrase begins with one.
+#[derive(Clone, Copy)]
+struct Known(NonZeroU32);
+
+impl Known {
+    const SEEN: u32 = 1;
+    const BEGINS: u32 = 1 << 1;
+    const NOTHING: Known = Known(NonZeroU32::MIN);
+
+    fn begins(self) -> bool {
+        self.0.get() & Known::BEGINS != 0
+    }
+
+    fn place(self) -> usize {
+        (self.0.get() >> 2) as usize
+    }
+}
+
+/// The meanings of the word forms met so far; forms with the same ones share them, so it grows no larger than the
+/// dictionary asks for.
+struct Arena {
+    /// How many, then each.
+    all: Vec<u16>,
+    known: HashMap<Meanings, Known, FixedState>,
+}
+
+impl Arena {
+    fn of(&self, known: Known) -> &[u16] {
+        let place = known.place();
+        &self.all[place + 1..=place + usize::from(self.all[place])]
+    }
+
+    fn add(&mut self, meanings: Meanings, begins: bool) -> Known {
+        if meanings.is_empty() {
+            return Known::NOTHING;
+        }
+        if let Some(known) = self.known.get(&meanings) {
+            return *known;
+        }
+        let place = (self.all.len() as u32) << 2;
+        let flags = if begins { Known::SEEN | Known::BEGINS } else { Known::SEEN };
+        let known = Known(NonZeroU32::MIN | (place | flags));
+        self.all.push(meanings.len() as u16);
+        self.all.extend_from_slice(&meanings);
+        self.known.insert(meanings, known);
+        known
+    }
+}
+
 /// Reads texts for the phrases of one dictionary.
 pub struct PhraseReader {
-    side: Side<Meanings>,
+    side: Side<Known>,
+    arena: Arena,
 }
 
 impl Default for PhraseReader {
     fn default() -> PhraseReader {
-        PhraseReader { side: Side::new() }
+        // The first place is that of words without a meaning.
+        PhraseReader { side: Side::new(), arena: Arena { all: vec![0], known: HashMap::default() } }
     }
 }
 
@@ -132,22 +184,27 @@ impl PhraseReader {
     /// longest, and none begins inside it.
     pub fn read(&mut self, book: &PhraseBook, words: &Words, tokens: &[Token], mut found: impl FnMut(Hit)) {
         let mut at = 0;
-        while at < tokens.len() {
-            match self.phrase_at(book, words, tokens, at) {
-                Some((group, end)) => {
-                    found(Hit { group, start: at as u32, end: end as u32 });
-                    at = end;
-                }
-                None => at += 1,
+        while let Some(token) = tokens.get(at) {
+            let known = self.known(book, words, token);
+            at += 1;
+            if known.begins()
+                && let Some((group, end)) = self.phrase_at(book, words, tokens, at - 1)
+            {
+                found(Hit { group, start: at as u32 - 1, end: end as u32 });
+                at = end;
             }
         }
     }
 
+    #[inline(never)]
     fn phrase_at(&mut self, book: &PhraseBook, words: &Words, tokens: &[Token], at: usize) -> Option<(u16, usize)> {
-        let first = self.meanings(book, words, &tokens[at])?.len();
+        let known = self.known(book, words, &tokens[at]);
+        if is_no_word(&tokens[at]) {
+            return None;
+        }
         let mut longest: Option<(u16, usize)> = None;
-        for place in 0..first {
-            let meaning = self.meanings(book, words, &tokens[at])?[place];
+        for place in 0..self.arena.of(known).len() {
+            let meaning = self.arena.of(known)[place];
             let Some(begins) = book.begins.get(usize::from(meaning)) else { continue };
             for phrase in begins {
                 let phrase = &book.phrases[usize::from(*phrase)];
@@ -165,21 +222,26 @@ impl PhraseReader {
     }
 
     fn goes_on(&mut self, book: &PhraseBook, words: &Words, tokens: &[Token], wanted: &[u16]) -> bool {
-        tokens
-            .iter()
-            .zip(wanted)
-            .all(|(token, wanted)| self.meanings(book, words, token).is_some_and(|meanings| meanings.contains(wanted)))
+        tokens.iter().zip(wanted).all(|(token, wanted)| {
+            let known = self.known(book, words, token);
+            self.arena.of(known).contains(wanted) && !is_no_word(token)
+        })
     }
 
-    /// `None` for tokens that are no words.
-    fn meanings(&mut self, book: &PhraseBook, words: &Words, token: &Token) -> Option<&[u16]> {
-        if matches!(token.shape, Shape::Punct | Shape::Break) {
-            return None;
-        }
-        let make = |form: &str, stem: StemId| book.meanings(form, words.stem_text(stem));
-        let meanings = self.side.get(words, token.word, make);
-        (!meanings.is_empty()).then_some(meanings)
+    #[inline]
+    fn known(&mut self, book: &PhraseBook, words: &Words, token: &Token) -> Known {
+        let arena = &mut self.arena;
+        self.side.get(words, token.word, |form, stem| {
+            let meanings = book.meanings(form, words.stem_text(stem));
+            let begins = |meaning: &u16| book.begins.get(usize::from(*meaning)).is_some_and(|all| !all.is_empty());
+            let any = meanings.iter().any(begins);
+            arena.add(meanings, any)
+        })
     }
+}
+
+fn is_no_word(token: &Token) -> bool {
+    matches!(token.shape, Shape::Punct | Shape::Break)
 }
 
 #[cfg(test)]

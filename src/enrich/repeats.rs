@@ -1,120 +1,17 @@
-//! Repeats: a fingerprint of a text, and whether two messages speak of one problem. Linking gives a `problem_id`; it never
+//! Repeats: whether two messages speak of one problem, by their fingerprints and what else is known. Linking gives a `problem_id`; it never
 //! merges cases: each keeps its deadlines and its row. Owner: pure functions, and an index that its worker owns.
-//! Invariants: a fingerprint depends on the stems alone, not on the process; the index is bounded and forgets the oldest;
-//! of several messages that fit, the newest gives its problem, so the same messages in the same order link the same way.
+//! Invariants: the index is bounded and forgets the oldest; of several messages that fit, the newest gives its problem, so the same messages in the same order link the same way.
 
 use std::collections::HashMap;
 
+use fingerprint::pair;
+pub use fingerprint::{Fingerprint, Fingerprinter};
 use foldhash::fast::FixedState;
-use xxhash_rust::xxh3::xxh3_64;
 
-use crate::text::{Shape, Side, Token, WordId, Words};
-
+mod fingerprint;
 #[cfg(test)]
 #[path = "repeats_tests.rs"]
 mod tests;
-
-/// A fingerprint of the stems of a text (SimHash over stems and pairs of neighbours): near-duplicates differ in few bits.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Fingerprint {
-    /// Zero when the text has no words.
-    pub hash: u64,
-    /// Words that were counted, up to 65,535. Short texts are alike by chance.
-    pub words: u16,
-}
-
-impl Fingerprint {
-    /// Bits that differ.
-    pub fn distance(self, other: Fingerprint) -> u32 {
-        (self.hash ^ other.hash).count_ones()
-    }
-}
-
-/// Makes fingerprints; keeps the hash of every stem.
-#[derive(Default)]
-pub struct Fingerprinter {
-    hashes: Side<u64>,
-}
-
-impl Fingerprinter {
-    /// The fingerprint of the text of these tokens. Words of one or two letters are passed over; numbers count, because two
-    /// complaints may differ in the house alone.
-    pub fn read(&mut self, words: &Words, tokens: &[Token]) -> Fingerprint {
-        let mut counts = BitCounts::default();
-        let mut before = 0;
-        let mut counted = 0u16;
-        for token in tokens {
-            if matches!(token.shape, Shape::Punct | Shape::Break) || token.word == WordId::NONE {
-                continue;
-            }
-            let hash = *self.hashes.get(words, token.word, |form, stem| match form.chars().count() {
-                1 | 2 if !form.starts_with(|first: char| first.is_ascii_digit()) => 0,
-                _ => xxh3_64(words.stem_text(stem).as_bytes()),
-            });
-            if hash == 0 {
-                continue;
-            }
-            counts.add(hash);
-            if before != 0 {
-                counts.add(pair(before, hash));
-            }
-            before = hash;
-            counted = counted.saturating_add(1);
-        }
-        Fingerprint { hash: counts.majority(), words: counted }
-    }
-}
-
-fn pair(left: u64, right: u64) -> u64 {
-    let product = u128::from(left ^ 0x9e37_79b9_7f4a_7c15) * u128::from(right.rotate_left(31) ^ 0xd6e8_feb8_6659_fd93);
-    product as u64 ^ (product >> 64) as u64
-}
-
-/// For each of 64 bits, how many hashes had it: counters that lie across words, so that adding a hash costs about two
-/// operations instead of 64.
-struct BitCounts {
-    planes: [u64; PLANES],
-    hashes: u32,
-}
-
-/// Up to 65,535 hashes are counted; a text of more is told by its beginning.
-const PLANES: usize = 16;
-
-impl Default for BitCounts {
-    fn default() -> BitCounts {
-        BitCounts { planes: [0; PLANES], hashes: 0 }
-    }
-}
-
-impl BitCounts {
-    fn add(&mut self, hash: u64) {
-        if self.hashes >= u32::from(u16::MAX) {
-            return;
-        }
-        self.hashes += 1;
-        let mut carry = hash;
-        for plane in &mut self.planes {
-            let both = *plane & carry;
-            *plane ^= carry;
-            carry = both;
-            if carry == 0 {
-                return;
-            }
-        }
-    }
-
-    /// Bits that more than half of the hashes had.
-    fn majority(&self) -> u64 {
-        let half = self.hashes / 2;
-        let (mut more, mut equal) = (0, u64::MAX);
-        for (place, plane) in self.planes.iter().enumerate().rev() {
-            let limit = if half >> place & 1 == 1 { u64::MAX } else { 0 };
-            more |= equal & plane & !limit;
-            equal &= !(plane ^ limit);
-        }
-        more
-    }
-}
 
 /// What is compared of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::text::{Tokens, tokenize};
+use crate::text::{Tokens, Words, tokenize};
 
 const HOUR: i64 = 3600;
 

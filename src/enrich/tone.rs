@@ -240,7 +240,7 @@ impl ToneReader {
                 }
                 _ => continue,
             }
-            let says = u16::from(*self.says_something.get(words, token.word, |form, _| {
+            let says = u16::from(self.says_something.get(words, token.word, |form, _| {
                 form.chars().count() >= 3 && !book.empty.iter().any(|word| word == form)
             }));
             said = said.saturating_add(says);

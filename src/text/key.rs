@@ -7,7 +7,7 @@ const BLOCK: u32 = 16;
 /// Introduces a character without a code of its own; three bytes of it follow.
 const ESCAPE: u8 = 1;
 /// First code of the Russian letters: а = 0xE0 ... я = 0xFF, as in windows-1251. `ё` is folded to `е` and has none.
-const RUSSIAN: u8 = 0xE0;
+pub(super) const RUSSIAN: u8 = 0xE0;
 
 const K: [u64; 4] = [0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93, 0xa076_1d64_78bd_642f, 0xe703_7ed1_a0b4_28db];
 
@@ -21,6 +21,11 @@ pub struct Key {
 }
 
 impl Key {
+    /// Of up to 16 codes, the first one lowest; zeroes after the last.
+    pub fn packed(low: u64, high: u64, length: u32) -> Key {
+        Key { low, high, length }
+    }
+
     /// Where to look first in a table.
     pub fn hash(self) -> u64 {
         multiply(self.low ^ K[0], self.high ^ K[1] ^ u64::from(self.length))
@@ -44,7 +49,7 @@ impl KeyMaker {
         if self.length != 0 && self.length.is_multiple_of(BLOCK) {
             self.mix();
         }
-        self.block = self.block << 8 | u128::from(code);
+        self.block |= u128::from(code) << (self.length % BLOCK * 8);
         self.length += 1;
     }
 

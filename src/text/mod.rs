@@ -5,6 +5,7 @@
 
 mod fold;
 mod key;
+mod lanes;
 mod side;
 #[cfg(test)]
 mod tests;

@@ -126,16 +126,16 @@ fn a_full_table_forgets_and_side_tables_follow() {
     let mut words = Words::with_limit(3);
     let mut lengths: Side<usize> = Side::new();
     let first = ids("один два три", &mut words);
-    assert_eq!(*lengths.get(&words, first[0], |form, _| form.chars().count()), 4);
-    assert_eq!(*lengths.get(&words, first[0], |_, _| 99), 4, "a value is made once");
+    assert_eq!(lengths.get(&words, first[0], |form, _| form.chars().count()), 4);
+    assert_eq!(lengths.get(&words, first[0], |_, _| 99), 4, "a value is made once");
     assert_eq!(words.len(), 3);
     let generation = words.generation();
     let second = ids("четыре", &mut words);
     assert_ne!(words.generation(), generation);
     assert_eq!(words.len(), 1);
     assert_eq!(second[0], first[0], "numbers begin anew");
-    assert_eq!(*lengths.get(&words, second[0], |form, _| form.chars().count()), 6);
-    assert_eq!(*lengths.get(&words, WordId::NONE, |form, stem| form.len() + usize::from(stem == StemId::NONE)), 1);
+    assert_eq!(lengths.get(&words, second[0], |form, _| form.chars().count()), 6);
+    assert_eq!(lengths.get(&words, WordId::NONE, |form, stem| form.len() + usize::from(stem == StemId::NONE)), 1);
 }
 
 #[test]
@@ -143,8 +143,8 @@ fn a_side_table_does_not_mistake_one_table_of_words_for_another() {
     let (mut left, mut right) = (Words::new(), Words::new());
     let (one, two) = (left.intern("вода"), right.intern("дорога"));
     let mut lengths: Side<usize> = Side::new();
-    assert_eq!(*lengths.get(&left, one, |form, _| form.chars().count()), 4);
-    assert_eq!(*lengths.get(&right, two, |form, _| form.chars().count()), 6);
+    assert_eq!(lengths.get(&left, one, |form, _| form.chars().count()), 4);
+    assert_eq!(lengths.get(&right, two, |form, _| form.chars().count()), 6);
 }
 
 #[test]

@@ -4,7 +4,8 @@
 //! everything else goes the slow way over characters and gives the same tokens.
 
 use super::fold::{fold_into, is_hyphen, is_unseen};
-use super::key::{KeyMaker, key_of};
+use super::key::{Key, KeyMaker, key_of};
+use super::lanes::Run;
 use super::words::{WordId, Words};
 
 /// What a token is made of.
@@ -130,6 +131,7 @@ pub fn tokenize_more(text: &str, words: &mut Words, tokens: &mut Tokens) {
                 at + 1
             }
             OTHER => other(text, at, words, tokens),
+            CYRILLIC => russian_word(text, at, words, tokens),
             _ => word(text, at, words, tokens),
         };
     }
@@ -223,6 +225,31 @@ impl Seen {
     }
 }
 
+/// A word that begins with a Russian letter; most have nothing but such letters, and are read at once.
+#[inline]
+fn russian_word(text: &str, start: usize, words: &mut Words, tokens: &mut Tokens) -> usize {
+    let piece = &text.as_bytes()[start..];
+    let Some(run) = Run::read(piece) else { return word(text, start, words, tokens) };
+    let next = piece[run.length];
+    let goes_on = CLASS[usize::from(next)] >= DIGIT || next == HYPHEN_CODE;
+    let Some(read) = run.word().filter(|_| !goes_on) else { return word(text, start, words, tokens) };
+    let end = start + run.length;
+    let id = match words.find(read.key) {
+        Some(id) => id,
+        None => new_word(&text[start..end], read.key, words, tokens),
+    };
+    let (start, first, letters) = (start as u32, piece[0], read.letters);
+    tokens.all.push(Token { start, end: end as u32, word: id, shape: Shape::Word, letters, first });
+    end + usize::from(next == b' ')
+}
+
+#[cold]
+fn new_word(written: &str, key: Key, words: &mut Words, tokens: &mut Tokens) -> WordId {
+    tokens.scratch.clear();
+    fold_into(written, &mut tokens.scratch);
+    words.insert(key, &tokens.scratch)
+}
+
 /// A word that begins with a Russian or ASCII letter or a digit.
 fn word(text: &str, start: usize, words: &mut Words, tokens: &mut Tokens) -> usize {
     let bytes = text.as_bytes();
@@ -276,11 +303,7 @@ fn word(text: &str, start: usize, words: &mut Words, tokens: &mut Tokens) -> usi
         let key = key.key();
         match words.find(key) {
             Some(id) => id,
-            None => {
-                tokens.scratch.clear();
-                fold_into(&text[start..at], &mut tokens.scratch);
-                words.insert(key, &tokens.scratch)
-            }
+            None => new_word(&text[start..at], key, words, tokens),
         }
     } else {
         WordId::NONE

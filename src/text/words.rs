@@ -16,8 +16,9 @@ use super::key::{Key, key_of};
 pub struct WordId(u32);
 
 impl WordId {
-    /// No word: punctuation, a line end, or a form that is not worth remembering.
-    pub const NONE: WordId = WordId(u32::MAX);
+    /// No word: punctuation, a line end, or a form that is not worth remembering. It has a place in every table, so
+    /// asking about it is no special case.
+    pub const NONE: WordId = WordId(0);
 
     pub fn index(self) -> usize {
         self.0 as usize
@@ -79,8 +80,8 @@ impl Words {
     pub fn with_limit(limit: usize) -> Words {
         Words {
             slots: free_slots(FIRST_SLOTS),
-            forms: Texts::default(),
-            stem_of: Vec::new(),
+            forms: Texts::of_none(),
+            stem_of: vec![StemId::NONE],
             stems: Texts::default(),
             stem_index: HashTable::new(),
             stemmer: Stemmer::create(Algorithm::Russian),
@@ -125,11 +126,11 @@ impl Words {
 
     /// Forms known.
     pub fn len(&self) -> usize {
-        self.stem_of.len()
+        self.stem_of.len() - 1
     }
 
     pub fn is_empty(&self) -> bool {
-        self.stem_of.is_empty()
+        self.len() == 0
     }
 
     /// Forgets everything if the limit is reached. Numbers given before mean nothing afterwards.
@@ -138,8 +139,8 @@ impl Words {
             return;
         }
         self.slots = free_slots(FIRST_SLOTS);
-        self.forms = Texts::default();
-        self.stem_of.clear();
+        self.forms = Texts::of_none();
+        self.stem_of = vec![StemId::NONE];
         self.stems = Texts::default();
         self.stem_index.clear();
         self.generation = next_generation();
@@ -168,7 +169,7 @@ impl Words {
         if (self.len() + 1) * 2 > self.slots.len() {
             self.widen();
         }
-        let id = self.len() as u32;
+        let id = self.stem_of.len() as u32;
         self.forms.push(folded);
         let stem = self.stem_number(folded);
         self.stem_of.push(stem);
@@ -233,6 +234,11 @@ struct Texts {
 }
 
 impl Texts {
+    /// The form of [`WordId::NONE`].
+    fn of_none() -> Texts {
+        Texts { all: String::new(), ends: vec![0] }
+    }
+
     fn push(&mut self, text: &str) {
         self.all.push_str(text);
         self.ends.push(self.all.len() as u32);

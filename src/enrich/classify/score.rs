@@ -316,7 +316,7 @@ impl Known {
     fn of(&mut self, word: WordId, words: &Words, lexicon: &Lexicon, model: Option<&Model>) -> WordFacts {
         let (says, elements) = (&mut self.says, &mut self.elements);
         let (searches, vectors) = (&mut self.searches, &mut self.vectors);
-        *self.facts.get(words, word, |form, stem| {
+        self.facts.get(words, word, |form, stem| {
             let stem = words.stem_text(stem);
             let facts = lexicon.facts(form, stem);
             let mut known = WordFacts {

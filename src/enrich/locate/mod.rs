@@ -163,13 +163,12 @@ impl Locator {
         self.pieces.clear();
         let (mut capitals, mut small) = (false, false);
         for (token, at) in tokens.iter().zip(0u32..) {
-            if token.shape != Shape::Word && token.shape != Shape::Mixed {
-                self.known.push(Known::default());
-                continue;
-            }
-            let known = *self.side.get(words, token.word, |form, _| self.atlas.know(form));
-            capitals |= token.letters == Letters::Capital;
-            small |= token.letters == Letters::Lower;
+            let known = self.side.get(words, token.word, |form, _| self.atlas.know(form));
+            // No branch: which tokens are words is no pattern that a processor could foretell.
+            let is_word = matches!(token.shape, Shape::Word | Shape::Mixed);
+            let known = if is_word { known } else { Known::default() };
+            capitals |= is_word & (token.letters == Letters::Capital);
+            small |= is_word & (token.letters == Letters::Lower);
             if !known.says_nothing() {
                 self.visits.push(at);
             }

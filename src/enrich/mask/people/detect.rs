@@ -4,6 +4,7 @@
 //! Invariants: tokens of identifiers found elsewhere and placeholders are walls that nobody looks through; what is found
 //! is ordered and apart.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::super::{MaskKind, MaskSpan};
@@ -18,7 +19,7 @@ const REMEMBERED: usize = 8;
 /// The detector of one worker; buffers are used again.
 pub struct People {
     lexicon: Arc<PersonLexicon>,
-    side: Side<Facts>,
+    side: Side<NonZeroU32>,
     facts: Vec<Facts>,
     names: Vec<(u32, u32)>,
 }
@@ -43,11 +44,12 @@ impl People {
         facts.clear();
         names.clear();
         let mut all = Facts::NONE;
+        let mut marked = false; // there may be a placeholder
         for token in tokens {
-            let known = match token.shape {
-                Shape::Word => *side.get(words, token.word, |form, _| lexicon.facts(form)),
-                _ => Facts::NONE,
-            };
+            let known = side.get(words, token.word, |form, _| lexicon.facts(form).kept());
+            // No branch: which tokens are words is no pattern that a processor could foretell.
+            let known = Facts::of_kept(known).only_if(token.shape == Shape::Word);
+            marked |= token.first == 0xE2;
             all = all.and(known);
             facts.push(known);
         }
@@ -55,9 +57,15 @@ impl People {
             return;
         }
         let mut reader = Reader { text, tokens, facts, words };
-        reader.raise_walls(taken);
+        if marked || !taken.is_empty() {
+            reader.raise_walls(taken);
+        }
         let mut at = 0;
         while at < tokens.len() {
+            if !reader.may_begin(at) {
+                at += 1;
+                continue;
+            }
             match reader.name_at(at) {
                 Step::Name(start, end) => {
                     names.push((start as u32, end as u32));
@@ -176,6 +184,16 @@ impl Reader<'_> {
             && (self.is(at, Facts::GIVEN.and(Facts::PATRONYMIC)) || self.is_capital(at))
             && !self.is(at, NEVER)
             && (!self.is(at, Facts::PLACE.and(Facts::INSTITUTION)) || self.is(at, Facts::GIVEN))
+    }
+
+    /// Most words begin no name, which is told by one look: a name begins with a capital letter, or with a word that
+    /// looks like a part of one.
+    fn may_begin(&self, at: usize) -> bool {
+        const PART: Facts =
+            Facts::NETWORK.and(Facts::GIVEN).and(Facts::PATRONYMIC).and(Facts::SURNAME).and(Facts::LETTER);
+        let facts = self.facts[at];
+        let capital = matches!(self.tokens[at].letters, Letters::Capital | Letters::Upper);
+        facts.any(PART) || capital && facts.any(Facts::RUSSIAN)
     }
 
     fn name_at(&self, at: usize) -> Step {
