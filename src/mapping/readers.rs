@@ -13,6 +13,10 @@ use crate::mapping::understanding::Understanding;
 /// The readers that nobody uses at the moment.
 pub struct Readers {
     dictionaries: Arc<Dictionaries>,
+    #[expect(
+        clippy::vec_box,
+        reason = "a reader is kilobytes of buffers and tables that need not move at each lending"
+    )]
     idle: Mutex<Vec<Box<Understanding>>>,
 }
 
