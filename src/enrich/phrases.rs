@@ -26,8 +26,23 @@ pub struct PhraseBook {
     forms: HashMap<Box<str>, u16, FixedState>,
     prefixes: Vec<(Box<str>, u16)>,
     phrases: Vec<Phrase>,
-    /// By number of its first word: numbers of the phrases, the longest first.
-    begins: Vec<Vec<u16>>,
+    /// By number of its first word.
+    begins: Vec<Begins>,
+}
+
+/// The phrases that begin with one word.
+#[derive(Default)]
+struct Begins {
+    /// Number of the second word and of the phrase, the longest first.
+    longer: Vec<(u16, u16)>,
+    /// Group of the phrase that is this word alone.
+    single: Option<u16>,
+}
+
+impl Begins {
+    fn is_empty(&self) -> bool {
+        self.longer.is_empty() && self.single.is_none()
+    }
 }
 
 struct Phrase {
@@ -68,7 +83,8 @@ impl PhraseBook {
             }
         }
         for begins in &mut book.begins {
-            begins.sort_by_key(|phrase| std::cmp::Reverse(book.phrases[usize::from(*phrase)].words.len()));
+            let length = |phrase: u16| book.phrases[usize::from(phrase)].words.len();
+            begins.longer.sort_by_key(|(_, phrase)| std::cmp::Reverse(length(*phrase)));
         }
         Ok(book)
     }
@@ -84,9 +100,13 @@ impl PhraseBook {
         let words: Box<[u16]> = written.into_iter().map(|word| self.word(word)).collect();
         let first = usize::from(words[0]);
         if self.begins.len() <= first {
-            self.begins.resize_with(first + 1, Vec::new);
+            self.begins.resize_with(first + 1, Begins::default);
         }
-        self.begins[first].push(self.phrases.len() as u16);
+        let begins = &mut self.begins[first];
+        match words.get(1) {
+            Some(second) => begins.longer.push((*second, self.phrases.len() as u16)),
+            None => begins.single = begins.single.or(Some(group)),
+        }
         self.phrases.push(Phrase { group, words });
         Ok(())
     }
@@ -118,7 +138,7 @@ impl PhraseBook {
 }
 
 /// What a word form can be, in four bytes: where its meanings stand in the arena, and whether a phrase begins with one.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Known(NonZeroU32);
 
 impl Known {
@@ -196,29 +216,50 @@ impl PhraseReader {
         }
     }
 
-    #[inline(never)]
     fn phrase_at(&mut self, book: &PhraseBook, words: &Words, tokens: &[Token], at: usize) -> Option<(u16, usize)> {
-        let known = self.known(book, words, &tokens[at]);
         if is_no_word(&tokens[at]) {
             return None;
         }
+        let known = self.known(book, words, &tokens[at]);
+        let next = match tokens.get(at + 1) {
+            Some(token) if !is_no_word(token) => self.known(book, words, token),
+            _ => Known::NOTHING,
+        };
         let mut longest: Option<(u16, usize)> = None;
         for place in 0..self.arena.of(known).len() {
             let meaning = self.arena.of(known)[place];
             let Some(begins) = book.begins.get(usize::from(meaning)) else { continue };
-            for phrase in begins {
-                let phrase = &book.phrases[usize::from(*phrase)];
-                let end = at + phrase.words.len();
-                if longest.is_some_and(|(_, known)| end <= known) {
-                    break;
-                }
-                if end <= tokens.len() && self.goes_on(book, words, &tokens[at + 1..end], &phrase.words[1..]) {
-                    longest = Some((phrase.group, end));
-                    break;
-                }
+            if next != Known::NOTHING {
+                self.longer_at(book, words, (tokens, at), (begins, next), &mut longest);
             }
+            longest = longest.or(begins.single.map(|group| (group, at + 1)));
         }
         longest
+    }
+
+    /// Phrases of two words or more; «не» begins a hundred of them, so the second word is compared before all else.
+    fn longer_at(
+        &mut self,
+        book: &PhraseBook,
+        words: &Words,
+        (tokens, at): (&[Token], usize),
+        (begins, next): (&Begins, Known),
+        longest: &mut Option<(u16, usize)>,
+    ) {
+        for (second, phrase) in &begins.longer {
+            if !self.arena.of(next).contains(second) {
+                continue;
+            }
+            let phrase = &book.phrases[usize::from(*phrase)];
+            let end = at + phrase.words.len();
+            if longest.is_some_and(|(_, known)| end <= known) {
+                return;
+            }
+            if end <= tokens.len() && self.goes_on(book, words, &tokens[at + 2..end], &phrase.words[2..]) {
+                *longest = Some((phrase.group, end));
+                return;
+            }
+        }
     }
 
     fn goes_on(&mut self, book: &PhraseBook, words: &Words, tokens: &[Token], wanted: &[u16]) -> bool {
