@@ -18,12 +18,12 @@ use crate::enrich::repeats::{Fingerprint, Message, RepeatRules};
 
 /// The journal is looked at so often.
 const EVERY: Duration = Duration::from_secs(2);
-/// Messages remembered: about 400 bytes each.
-const REMEMBERED: usize = 200_000;
+/// Messages remembered, about 700 bytes each with all keys and groups: what a region of a million people writes in two weeks.
+const REMEMBERED: usize = 30_000;
 /// At the start messages of so many windows are read again.
 const WINDOWS_READ: i64 = 2;
 /// Offsets of a partition in one round.
-const STEP: u64 = 50_000;
+const STEP: u64 = 10_000;
 /// Rows of one insert.
 const INSERT: usize = 50_000;
 /// One call of ClickHouse.
