@@ -1,7 +1,8 @@
 //! Which cases are one problem: the connected ones, named by the earliest message among them.
 //! Owner: the job, one. Invariants: pure; the earliest message only gets earlier and a link only stronger, and
 //! [`Row::version`] grows with both, so rows may be written in any order; memory is bounded by the messages remembered and
-//! by the problems that are alive among them.
+//! by the older members of their problems, of which [`KEPT`] times as many are known: a problem that never ends would
+//! otherwise keep every case it ever had. Older ones keep the problem their row names, also when an earlier root is heard of.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -50,10 +51,15 @@ pub fn link_of(code: u8) -> Option<Link> {
     [Link::Author, Link::Place, Link::Text].into_iter().find(|link| link_code(*link) == code)
 }
 
+/// Members known for each message remembered.
+const KEPT: usize = 4;
+
 struct Member {
     group: u32,
     at: u32,
     link: Option<Link>,
+    /// Its message can be linked still.
+    is_remembered: bool,
 }
 
 struct Group {
@@ -99,7 +105,7 @@ impl Graph {
             Some(group) => *group,
             None => self.found(row.root),
         };
-        self.members.insert(row.case, Member { group, at: row.at, link: Some(row.link) });
+        self.members.insert(row.case, Member { group, at: row.at, link: Some(row.link), is_remembered: false });
         if let Some(group) = self.groups.get_mut(&group) {
             group.root = group.root.min(row.root);
             group.members.push(row.case);
@@ -111,20 +117,24 @@ impl Graph {
         let dead: Vec<u32> =
             self.groups.iter().filter(|(_, group)| group.alive == 0).map(|(number, _)| *number).collect();
         dead.into_iter().for_each(|group| self.drop_group(group));
+        self.trim();
     }
 
     /// Adds the message that opens a case; a case is taken once.
     pub fn add(&mut self, message: Message) {
         let at = u32::try_from(message.at).unwrap_or(0);
-        match self.members.get(&message.case).map(|member| member.group) {
+        match self.members.get_mut(&message.case) {
             // restored, and its message comes now
-            Some(group) => match self.groups.get_mut(&group) {
-                Some(group) => group.alive += 1,
+            Some(member) => match self.groups.get_mut(&member.group) {
+                Some(group) => {
+                    group.alive += 1;
+                    member.is_remembered = true;
+                }
                 None => return,
             },
             None => {
                 let group = self.found(Root { since: at, case: message.case });
-                self.members.insert(message.case, Member { group, at, link: None });
+                self.members.insert(message.case, Member { group, at, link: None, is_remembered: true });
                 if let Some(group) = self.groups.get_mut(&group) {
                     group.members.push(message.case);
                     group.alive = 1;
@@ -143,6 +153,18 @@ impl Graph {
         }
         if self.remembered.len() > self.limit {
             self.forget_oldest();
+        }
+        self.trim();
+    }
+
+    /// Drops the members that cannot be linked any more, when they are too many; all at once, so that it costs little a message.
+    fn trim(&mut self) {
+        if self.members.len() <= KEPT * self.limit {
+            return;
+        }
+        self.members.retain(|_, member| member.is_remembered);
+        for group in self.groups.values_mut() {
+            group.members.retain(|case| self.members.contains_key(case));
         }
     }
 
@@ -215,7 +237,9 @@ impl Graph {
 
     fn forget_oldest(&mut self) {
         let Some(case) = self.remembered.pop_front() else { return };
-        let Some(number) = self.members.get(&case).map(|member| member.group) else { return };
+        let Some(member) = self.members.get_mut(&case) else { return };
+        member.is_remembered = false;
+        let number = member.group;
         let Some(group) = self.groups.get_mut(&number) else { return };
         group.alive = group.alive.saturating_sub(1);
         if group.alive == 0 {
@@ -311,6 +335,17 @@ mod tests {
         }
         assert!(graph.members.len() <= 13 && graph.groups.len() <= 10, "{} members", graph.members.len());
         assert_eq!(graph.by_root.len(), graph.groups.len());
+    }
+
+    #[test]
+    fn a_problem_that_never_ends_keeps_its_name_and_not_all_its_cases() {
+        let mut graph = Graph::new(RepeatRules::default(), 10);
+        for case in 1..=1000 {
+            graph.add(message(case, case as i64, 7, 0));
+            assert!(graph.take_changed().iter().all(|row| row.root.case == 1));
+            let listed: usize = graph.groups.values().map(|group| group.members.len()).sum();
+            assert!(graph.members.len() <= KEPT * 10 && listed == graph.members.len());
+        }
     }
 
     proptest! {

@@ -166,8 +166,8 @@ impl Job {
         let from = i64::from(newest).saturating_sub(rules.window * WINDOWS_READ).max(0);
         let known = format!(
             "SELECT case_key, problem_id, toInt8(link) AS link, toUInt32(at) AS at, toUInt32(since) AS since, version \
-             FROM problems FINAL WHERE problem_id IN (SELECT problem_id FROM problems WHERE at >= toDateTime({from})) \
-             ORDER BY case_key"
+             FROM problems FINAL WHERE at >= toDateTime({from}) ORDER BY at DESC, case_key LIMIT {}",
+            2 * REMEMBERED
         );
         let known: Vec<ProblemRow> = tokio::time::timeout(CALL, job.client.query(&known).fetch_all()).await??;
         for row in &known {
