@@ -4,7 +4,7 @@
 //! by the older members of their problems, of which [`KEPT`] times as many are known: a problem that never ends would
 //! otherwise keep every case it ever had. Older ones keep the problem their row names, also when an earlier root is heard of.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use foldhash::fast::FixedState;
 
@@ -52,7 +52,7 @@ pub fn link_of(code: u8) -> Option<Link> {
 }
 
 /// Members known for each message remembered.
-const KEPT: usize = 4;
+const KEPT: usize = 2;
 
 struct Member {
     group: u32,
@@ -78,7 +78,13 @@ pub struct Graph {
     by_root: HashMap<u64, u32, FixedState>,
     remembered: VecDeque<u64>,
     next_group: u32,
+    /// Cases whose link got stronger.
     changed: Vec<u64>,
+    /// Groups all members of which have another root than their rows. A group and not its members: while a backlog is read
+    /// a root may get earlier with every message.
+    renamed: HashSet<u32, FixedState>,
+    /// Rows that changed of members that are known no more.
+    last_words: Vec<Row>,
 }
 
 impl Graph {
@@ -93,6 +99,8 @@ impl Graph {
             remembered: VecDeque::new(),
             next_group: 0,
             changed: Vec::new(),
+            renamed: HashSet::default(),
+            last_words: Vec::new(),
         }
     }
 
@@ -162,6 +170,7 @@ impl Graph {
         if self.members.len() <= KEPT * self.limit {
             return;
         }
+        self.last_words = self.take_changed();
         self.members.retain(|_, member| member.is_remembered);
         for group in self.groups.values_mut() {
             group.members.retain(|case| self.members.contains_key(case));
@@ -173,12 +182,18 @@ impl Graph {
         self.members.contains_key(&case)
     }
 
-    /// Rows that changed since this was asked last, each case once.
+    /// Rows that changed since this was asked last. To be asked before `limit` more messages are added: a problem all of
+    /// whose messages are forgotten is not told any more.
     pub fn take_changed(&mut self) -> Vec<Row> {
         let mut cases = std::mem::take(&mut self.changed);
+        for group in self.renamed.drain() {
+            cases.extend(self.groups.get(&group).iter().flat_map(|group| &group.members));
+        }
         cases.sort_unstable();
         cases.dedup();
-        cases.into_iter().filter_map(|case| self.row(case)).collect()
+        let mut rows = std::mem::take(&mut self.last_words);
+        rows.extend(cases.into_iter().filter_map(|case| self.row(case)));
+        rows
     }
 
     fn row(&self, case: u64) -> Option<Row> {
@@ -216,11 +231,11 @@ impl Graph {
         let Some(gone) = self.groups.remove(&small) else { return };
         let Some(kept) = self.groups.get_mut(&large) else { return };
         let root = gone.root.min(kept.root);
-        if root != gone.root {
+        if self.renamed.remove(&small) || root != gone.root {
             self.changed.extend(&gone.members);
         }
         if root != kept.root {
-            self.changed.extend(&kept.members);
+            self.renamed.insert(large);
         }
         self.by_root.remove(&gone.root.case);
         self.by_root.remove(&kept.root.case);
@@ -249,6 +264,7 @@ impl Graph {
 
     fn drop_group(&mut self, number: u32) {
         let Some(group) = self.groups.remove(&number) else { return };
+        self.renamed.remove(&number);
         self.by_root.remove(&group.root.case);
         for case in group.members {
             self.members.remove(&case);

@@ -22,6 +22,8 @@ const EVERY: Duration = Duration::from_secs(2);
 const REMEMBERED: usize = 30_000;
 /// At the start messages of so many windows are read again.
 const WINDOWS_READ: i64 = 2;
+/// Messages between two writes; fewer than are remembered.
+const WRITE_EVERY: usize = 10_000;
 /// Offsets of a partition in one round.
 const STEP: u64 = 10_000;
 /// Rows of one insert.
@@ -182,10 +184,13 @@ impl Job {
         );
         let messages: Vec<Opening> = tokio::time::timeout(CALL, job.client.query(&sql).fetch_all()).await??;
         let mut taken = std::collections::HashSet::with_capacity(messages.len());
-        for message in &messages {
-            if taken.insert(message.case_key) {
-                job.add(message);
+        for messages in messages.chunks(WRITE_EVERY) {
+            for message in messages {
+                if taken.insert(message.case_key) {
+                    job.add(message);
+                }
             }
+            job.write().await?;
         }
         job.graph.forget_restored();
         job.write().await?;
@@ -218,12 +223,14 @@ impl Job {
         }
         let sql = format!("SELECT ?fields FROM ({OPENINGS} AND ({})) ORDER BY at, case_key", pieces.join(" OR "));
         let messages: Vec<Opening> = tokio::time::timeout(CALL, self.client.query(&sql).fetch_all()).await??;
-        for message in &messages {
-            if !self.graph.knows(message.case_key) {
-                self.add(message);
+        for messages in messages.chunks(WRITE_EVERY) {
+            for message in messages {
+                if !self.graph.knows(message.case_key) {
+                    self.add(message);
+                }
             }
+            self.write().await?;
         }
-        self.write().await?;
         self.read.extend(ends.into_iter().map(|end| ((end.kafka_topic, end.kafka_partition), end.end)));
         Ok(is_more)
     }
