@@ -118,10 +118,14 @@ async fn a_rebuild_gives_tables_equal_to_those_that_the_run_wrote() {
     assert_eq!(installation.number("SELECT count() FROM events").await, 22_000);
 }
 
-/// Publishes small simulations until told to stop; gives the number of records.
+/// Publishes a small simulation every second until told to stop; gives the number of records. Not as fast as it can: on a
+/// busy machine the rebuild would take longer the more came in, and more come in the longer it took (a million records once).
 fn pour(installation: &Installation, stop: &AtomicBool) -> i64 {
     let (mut seed, mut records) = (1_000, 0);
+    let begin = std::time::Instant::now();
     while !stop.load(Ordering::Relaxed) {
+        let due = Duration::from_secs(seed - 1_000);
+        std::thread::sleep(due.saturating_sub(begin.elapsed()));
         installation.publish_simulation_numbered(2_000, seed, seed * 10_000);
         (seed, records) = (seed + 1, records + 2_000);
     }
