@@ -9,23 +9,28 @@ use foldhash::fast::FixedState;
 
 use super::lexicon::{Element, FormFacts, Lexicon, Says, Search};
 use super::model::{Model, Row};
-use crate::text::{Side, WordId, Words};
+use crate::text::{Side, StemId, WordId, Words};
 
-/// What is known of a word form.
+/// What the lexicon says of a word form, and its stem: they are asked together.
 #[derive(Clone, Copy)]
-pub struct WordFacts {
+pub struct FormWords {
     spoken: NonZeroU32,
-    /// Row of the model plus one; 0 where it knows nothing.
-    row: u32,
-    /// For pairs of words; 0 where there are none with this one.
-    pub hash: u32,
+    pub stem: StemId,
 }
 
-impl WordFacts {
-    /// What the lexicon says of it.
+impl FormWords {
     pub fn spoken(self) -> SpokenId {
         SpokenId(self.spoken.get() - 1)
     }
+}
+
+/// What the model knows of a word form.
+#[derive(Clone, Copy)]
+pub struct FormFeatures {
+    /// Row plus one; 0 where it knows nothing.
+    row: u32,
+    /// For pairs of words; 0 where there are none with this one.
+    pub hash: u32,
 }
 
 /// The number of an entry shared by all forms of which the lexicon says the same; the first says nothing.
@@ -60,7 +65,8 @@ impl Spoken {
 /// Facts of the word forms seen so far.
 pub struct Known {
     generation: u32,
-    forms: Side<WordFacts>,
+    forms: Side<FormWords>,
+    features: Side<FormFeatures>,
     spoken: Vec<Spoken>,
     shared: HashMap<Box<[u32]>, u32, FixedState>,
     says: Vec<Says>,
@@ -74,6 +80,7 @@ impl Default for Known {
         Known {
             generation: 0,
             forms: Side::new(),
+            features: Side::new(),
             spoken: vec![Spoken::default()],
             shared: HashMap::default(),
             says: Vec::new(),
@@ -93,35 +100,38 @@ impl Known {
     }
 
     #[inline]
-    pub fn of(&mut self, word: WordId, words: &Words, lexicon: &Lexicon, model: Option<&Model>) -> WordFacts {
+    pub fn of(&mut self, word: WordId, words: &Words, lexicon: &Lexicon) -> FormWords {
         let (spoken, shared) = (&mut self.spoken, &mut self.shared);
         let (says, elements, searches) = (&mut self.says, &mut self.elements, &mut self.searches);
-        let rows = &mut self.rows;
         self.forms.get(words, word, |form, stem| {
+            let facts = lexicon.facts(form, words.stem_text(stem));
+            if facts.says.is_empty() && facts.elements.is_empty() {
+                return FormWords { spoken: NonZeroU32::MIN, stem };
+            }
+            let number = *shared.entry(key_of(&facts)).or_insert_with(|| {
+                spoken.push(Spoken {
+                    says: (says.len() as u32, facts.says.len() as u16),
+                    elements: (elements.len() as u32, facts.elements.len() as u16),
+                    searches: (searches.len() as u32, facts.searches.len() as u16),
+                    negates: facts.negates,
+                });
+                says.extend_from_slice(&facts.says);
+                elements.extend_from_slice(&facts.elements);
+                searches.extend_from_slice(&facts.searches);
+                spoken.len() as u32 - 1
+            });
+            FormWords { spoken: NonZeroU32::MIN.saturating_add(number), stem }
+        })
+    }
+
+    pub fn features(&mut self, word: WordId, words: &Words, model: &Model) -> FormFeatures {
+        let rows = &mut self.rows;
+        self.features.get(words, word, |form, stem| {
             let stem = words.stem_text(stem);
-            let facts = lexicon.facts(form, stem);
-            let number = match facts.says.is_empty() && facts.elements.is_empty() {
-                true => 0,
-                false => *shared.entry(key_of(&facts)).or_insert_with(|| {
-                    spoken.push(Spoken {
-                        says: (says.len() as u32, facts.says.len() as u16),
-                        elements: (elements.len() as u32, facts.elements.len() as u16),
-                        searches: (searches.len() as u32, facts.searches.len() as u16),
-                        negates: facts.negates,
-                    });
-                    says.extend_from_slice(&facts.says);
-                    elements.extend_from_slice(&facts.elements);
-                    searches.extend_from_slice(&facts.searches);
-                    spoken.len() as u32 - 1
-                }),
-            };
-            let mut known = WordFacts { spoken: NonZeroU32::MIN.saturating_add(number), row: 0, hash: 0 };
-            if let Some(model) = model {
-                known.hash = model.bigram_hash(stem);
-                if let Some(row) = model.row(form, stem) {
-                    rows.push(row);
-                    known.row = rows.len() as u32;
-                }
+            let mut known = FormFeatures { row: 0, hash: model.bigram_hash(stem) };
+            if let Some(row) = model.row(form, stem) {
+                rows.push(row);
+                known.row = rows.len() as u32;
             }
             known
         })
@@ -144,7 +154,7 @@ impl Known {
     }
 
     /// What the model adds for a word.
-    pub fn row(&self, facts: WordFacts) -> Option<&Row> {
+    pub fn row(&self, facts: FormFeatures) -> Option<&Row> {
         self.rows.get((facts.row as usize).checked_sub(1)?)
     }
 }

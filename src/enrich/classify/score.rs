@@ -115,8 +115,8 @@ impl Reader {
     fn look_up(&mut self, tokens: &[Token], words: &Words, lexicon: &Lexicon) {
         let mut at = self.text;
         for (number, token) in tokens.iter().enumerate() {
-            let spoken = self.known.of(token.word, words, lexicon, None).spoken();
-            let mentions = self.count(words.stem(token.word));
+            let known = self.known.of(token.word, words, lexicon);
+            let (spoken, mentions) = (known.spoken(), self.count(known.stem));
             at += steps(token);
             if spoken != SpokenId::NOTHING && token.word != WordId::NONE {
                 self.hit(lexicon, spoken, (number, at), mentions);
@@ -142,19 +142,20 @@ impl Reader {
                 }
                 continue;
             }
-            let facts = self.known.of(token.word, words, lexicon, Some(model));
-            let mentions = self.count(words.stem(token.word));
-            if let Some(row) = self.known.row(facts) {
+            let known = self.known.of(token.word, words, lexicon);
+            let features = self.known.features(token.word, words, model);
+            let mentions = self.count(known.stem);
+            if let Some(row) = self.known.row(features) {
                 let (tf, squared) = grown(mentions);
                 row.add_to(&mut self.sums, tf, squared);
                 witness.model(number, row, tf);
             }
-            if facts.hash != 0 && before != 0 {
-                model.add_bigram(before, facts.hash, &mut self.sums);
+            if features.hash != 0 && before != 0 {
+                model.add_bigram(before, features.hash, &mut self.sums);
             }
-            before = facts.hash;
-            if facts.spoken() != SpokenId::NOTHING {
-                self.hit(lexicon, facts.spoken(), (number, at), mentions);
+            before = features.hash;
+            if known.spoken() != SpokenId::NOTHING {
+                self.hit(lexicon, known.spoken(), (number, at), mentions);
             }
         }
     }
