@@ -65,7 +65,7 @@ impl Run {
         let kept = &KEPT[self.length];
         let first = Half::read(self.halves[0], kept[0]);
         let second = if self.length > 16 { Half::read(self.halves[1], kept[1]) } else { Half::NOTHING };
-        if (first.foreign | second.foreign) != 0 || self.length % 2 != 0 {
+        if (first.foreign | second.foreign) != 0 || !self.length.is_multiple_of(2) {
             return None;
         }
         let letters = match (first.capitals, second.capitals) {
@@ -113,7 +113,7 @@ impl Half {
     fn read(lanes: u128, kept: u128) -> Half {
         // Place in the block that begins with U+0400, 7 bits of each lane.
         let place = (lanes & each(1)) << 6 | lanes >> 8 & each(0x3F);
-        let from = |least: u8| place + each(0x80 - least) & ANSWER;
+        let from = |least: u8| (place + each(0x80 - least)) & ANSWER;
         let is = |wanted: u8| !((place ^ each(wanted)) + each(0x7F)) & ANSWER;
         let capital_yo = is(0x01);
         let yo = is(0x51) | capital_yo;
@@ -122,7 +122,7 @@ impl Half {
         let lead = lanes & each(0xFE) ^ each(0xD0);
         let small = place + (capital >> 2);
         let yo = yo - (yo >> 7); // the 7 bits of the place
-        let codes = (small & !yo | each(0x35) & yo) + each(RUSSIAN - 0x30) & each(0xFF) & kept;
+        let codes = ((small & !yo | each(0x35) & yo) + each(RUSSIAN - 0x30)) & each(0xFF) & kept;
         Half {
             foreign: (lead | letter ^ ANSWER) & kept,
             capitals: (capital | capital_yo) & kept,
