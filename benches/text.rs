@@ -1,81 +1,147 @@
-//! What understanding one text costs, stage by stage: a text of about 1 KB with everything warm, as in a running worker.
-//! Owner: `make bench`; needs no engine. Each iteration is one text.
+//! What understanding one text costs: the whole enrichment as a worker does it, over the same tokens, and each stage alone.
+//! Owner: `make bench`, or `cargo bench --bench text`; needs no engine. Each iteration is one text of about 1 KB, in turn from
+//! a set of two hundred, so that neither caches nor branch predictors know it by heart; words are warm, as in a running worker.
+//! Invariants: the set is the same for a seed; tokens are made before the stages that read them.
 
 use std::hint::black_box;
 use std::path::Path;
+use std::sync::Arc;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
+use tsur::config::{self, Config};
 use tsur::enrich::answer::{AnswerFacts, AnswerReader};
 use tsur::enrich::classify::score::Reader;
 use tsur::enrich::enricher::{Enricher, TextBooks};
+use tsur::enrich::locate::{Atlas, Locator, Manner};
 use tsur::enrich::mask::Masker;
 use tsur::enrich::repeats::Fingerprinter;
 use tsur::enrich::tone::ToneReader;
+use tsur::generate::{Region, SimulatedRecord, Simulation, SimulationConfig};
+use tsur::model::time::Time;
 use tsur::text::{Tokens, Words, tokenize};
 
-/// A complaint of the usual length, made up.
-const TEXT: &str = "Здравствуйте! Прошу принять меры: во дворе дома 12 по улице Новоселов второй месяц не вывозят мусор, \
-    контейнеры переполнены, собаки растаскивают отходы по детской площадке. Обращались в управляющую компанию, обещали \
-    решить вопрос в течение недели, но до сих пор ничего не сделано. Подъезд не убирается, лифт работает через раз, в \
-    квартирах на верхних этажах холодно, батареи едва теплые. Когда наконец наведут порядок? Просим провести проверку и \
-    сообщить сроки устранения нарушений. Жители дома надеются на вашу помощь, терпение уже на исходе.";
+const SEED: u64 = 20_260_101;
+/// 2026-01-01, Moscow; a month of event time.
+const START: i64 = 1_767_214_800;
+const MONTH: i64 = 30 * 86_400;
+const TEXTS: usize = 200;
+/// Bytes of a text.
+const LEAST: usize = 850;
+const MOST: usize = 1_250;
 
-/// The same with a person, so that the masker has work.
-fn with_a_person() -> String {
-    TEXT.replace("Жители дома", "Иванова Мария Петровна, кв. 12, тел. 8 910 123-45-67. Жители дома")
-}
-
-fn books() -> TextBooks {
+fn configuration() -> Config {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
-    let config = tsur::config::load(&root, &|_| None).expect("the shipped configuration is sound");
-    TextBooks::build(&config.reference.texts).expect("sound phrases")
+    config::load(&root, &|_| None).expect("the shipped configuration is sound")
 }
 
-fn stages(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("text");
-    group.throughput(Throughput::Bytes(TEXT.len() as u64));
-    let books = books();
-    let (mut words, mut tokens) = (Words::new(), Tokens::new());
-    group.bench_function("tokens", |bencher| {
-        bencher.iter(|| {
-            tokenize(black_box(TEXT), &mut words, &mut tokens);
-            black_box(tokens.len())
-        });
-    });
-    let mut masker = Masker::new(books.persons.clone());
-    group.bench_function("mask", |bencher| bencher.iter(|| black_box(masker.find(TEXT, &words, &tokens).len())));
-    let mut tone = ToneReader::new(books.tone.clone());
-    group.bench_function("tone", |bencher| bencher.iter(|| black_box(tone.read(&words, &tokens))));
-    let mut answers = AnswerReader::new(books.answers.clone());
-    group.bench_function("answer", |bencher| {
-        bencher.iter(|| black_box(answers.read(&words, &tokens, AnswerFacts::default())));
-    });
-    let mut fingerprints = Fingerprinter::default();
-    group.bench_function("fingerprint", |bencher| bencher.iter(|| black_box(fingerprints.read(&words, &tokens))));
-    let (mut enricher, mut out, personal) = (Enricher::new(&books), Vec::new(), with_a_person());
-    group.bench_function("message", |bencher| {
-        bencher.iter(|| {
-            out.clear();
-            black_box(enricher.message(black_box(&personal), &mut out))
-        });
-    });
-    group.finish();
+/// What people of the simulated region write, a few messages to a text: usual ones are shorter than 1 KB.
+fn texts() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/reference");
+    let file = |name: &str| std::fs::read_to_string(root.join(name)).expect("readable");
+    let [blocks, topics, territories, bodies] =
+        ["blocks", "topics", "territories", "bodies"].map(|name| file(&format!("{name}.toml")));
+    let region = Region::from_toml(&blocks, &topics, &territories, &bodies).expect("the shipped region is sound");
+    let time = |seconds| Time::from_unix_seconds(seconds).expect("in range");
+    let mut settings = SimulationConfig::new(SEED, time(START), time(START + MONTH));
+    settings.records = Some(20_000);
+    settings.pos_share = 0.0;
+    settings.broken = 0.0;
+    let mut simulation = Simulation::new(settings, &region).expect("sound");
+    let (mut texts, mut text, mut known) = (Vec::new(), String::new(), std::collections::HashSet::new());
+    let mut record = SimulatedRecord::default();
+    while texts.len() < TEXTS && simulation.next(&mut record) {
+        let message = longest_word_of(&record.payload);
+        if message.len() < 200 || text.len() + message.len() > MOST || !known.insert(message.clone()) {
+            continue;
+        }
+        text.push_str(&message);
+        text.push('\n');
+        if text.len() >= LEAST {
+            texts.push(std::mem::take(&mut text));
+        }
+    }
+    assert_eq!(texts.len(), TEXTS, "the simulation writes enough");
+    texts
 }
 
-/// By the shipped lexicon; the tokens are there already.
-fn classification(criterion: &mut Criterion) {
-    let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config"));
-    let config = tsur::config::load(folder, &|_| None).expect("the shipped configuration is sound");
+/// The longest string of a record is its text.
+fn longest_word_of(payload: &[u8]) -> String {
+    let record: serde_json::Value = serde_json::from_slice(payload).unwrap_or_default();
+    let strings = record.as_object().into_iter().flatten().filter_map(|(_, value)| value.as_str());
+    strings.max_by_key(|string| string.len()).unwrap_or_default().to_owned()
+}
+
+/// Measures one text after another.
+fn each(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, mut one: impl FnMut(usize)) {
+    let mut next = 0;
+    group.bench_function(name, |bencher| {
+        bencher.iter(|| {
+            one(next);
+            next = (next + 1) % TEXTS;
+        });
+    });
+}
+
+fn enrichment(criterion: &mut Criterion) {
+    let (config, texts) = (configuration(), texts());
+    let books = TextBooks::build(&config.reference.texts).expect("sound phrases");
+    let atlas = Arc::new(Atlas::new(&config.reference));
     let classifier = config.classifier();
     let mut group = criterion.benchmark_group("text");
-    group.throughput(Throughput::Bytes(TEXT.len() as u64));
-    let (mut words, mut tokens, mut reader) = (Words::new(), Tokens::new(), Reader::new());
-    tokenize(TEXT, &mut words, &mut tokens);
-    group.bench_function("classification", |bencher| {
-        bencher.iter(|| black_box(classifier.classify(black_box(&tokens), &words, &mut reader)));
+    let bytes: usize = texts.iter().map(String::len).sum();
+    group.throughput(Throughput::Bytes((bytes / TEXTS) as u64));
+
+    let (mut enricher, mut reader) = (Enricher::new(&books), Reader::new());
+    let (mut locator, mut out) = (Locator::new(atlas.clone()), Vec::new());
+    each(&mut group, "whole", |place| {
+        out.clear();
+        let text = texts[place].as_str();
+        black_box(enricher.message(black_box(text), &mut out));
+        let (words, tokens) = enricher.tokens();
+        black_box(classifier.classify(tokens, words, &mut reader));
+        black_box(locator.locate(text, tokens, words, Manner::Text));
+    });
+
+    let (mut words, mut tokens) = (Words::new(), Tokens::new());
+    each(&mut group, "tokens", |place| {
+        tokenize(black_box(&texts[place]), &mut words, &mut tokens);
+        black_box(tokens.len());
+    });
+    let cut: Vec<Tokens> = texts
+        .iter()
+        .map(|text| {
+            let mut tokens = Tokens::new();
+            tokenize(text, &mut words, &mut tokens);
+            tokens
+        })
+        .collect();
+    let mut masker = Masker::new(books.persons.clone());
+    each(&mut group, "mask", |place| {
+        out.clear();
+        black_box(masker.mask_into(&texts[place], &words, &cut[place], &mut out));
+    });
+    let mut tone = ToneReader::new(books.tone.clone());
+    each(&mut group, "tone", |place| {
+        black_box(tone.read(&words, &cut[place]));
+    });
+    let mut fingerprints = Fingerprinter::default();
+    each(&mut group, "fingerprint", |place| {
+        black_box(fingerprints.read(&words, &cut[place]));
+    });
+    let mut reader = Reader::new();
+    each(&mut group, "classification", |place| {
+        black_box(classifier.classify(&cut[place], &words, &mut reader));
+    });
+    let mut locator = Locator::new(atlas);
+    each(&mut group, "place", |place| {
+        black_box(locator.locate(&texts[place], &cut[place], &words, Manner::Text));
+    });
+    let mut answers = AnswerReader::new(books.answers.clone());
+    each(&mut group, "answer", |place| {
+        black_box(answers.read(&words, &cut[place], AnswerFacts::default()));
     });
     group.finish();
 }
 
-criterion_group!(benches, stages, classification);
+criterion_group!(benches, enrichment);
 criterion_main!(benches);

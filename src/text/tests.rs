@@ -168,6 +168,16 @@ fn a_second_text_keeps_the_numbers_of_the_first() {
 }
 
 proptest! {
+    /// At the end of a text letters are walked over one by one, far from it they are read sixteen at once.
+    #[test]
+    fn a_word_is_the_same_wherever_it_stands(word in "[а-яА-ЯёЁ]{1,18}|[а-яА-ЯёЁѐЀіѕяЯa«»–\\-\u{301}1]{1,18}") {
+        let (mut words, mut last, mut first) = (Words::new(), Tokens::new(), Tokens::new());
+        tokenize(&word, &mut words, &mut last);
+        tokenize_more(&format!("{word} {}", ".".repeat(40)), &mut words, &mut first);
+        prop_assert_eq!(last.as_slice(), &first[..last.len()]);
+        prop_assert_eq!(first.len(), last.len() + 40);
+    }
+
     #[test]
     fn tokens_cover_what_is_not_blank(text in "[а-яА-ЯёЁa-zA-Z0-9 .,«»№ї\u{301}\u{306}\u{ad}\u{2011}\n🙂\u{a0}-]{0,80}") {
         let (mut words, mut tokens) = (Words::new(), Tokens::new());

@@ -382,6 +382,9 @@ fn other(text: &str, at: usize, words: &mut Words, tokens: &mut Tokens) -> usize
     let Some(character) = text[at..].chars().next() else { return text.len() };
     let end = at + character.len_utf8();
     match character {
+        '«' | '»' | '–' | '—' | '№' | '“' | '”' | '„' | '…' => {
+            push_mark(&mut tokens.all, text.as_bytes()[at], at, end);
+        }
         '\u{85}' | '\u{2028}' | '\u{2029}' => push_break(&mut tokens.all, at, end),
         blank if blank.is_whitespace() || is_unseen(blank) => {}
         letter if letter.is_alphanumeric() => return slow_word(text, at, words, tokens),

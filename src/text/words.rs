@@ -31,7 +31,7 @@ pub struct StemId(u32);
 
 impl StemId {
     /// The stem of [`WordId::NONE`].
-    pub const NONE: StemId = StemId(u32::MAX);
+    pub const NONE: StemId = StemId(0);
 
     pub fn index(self) -> usize {
         self.0 as usize
@@ -82,7 +82,7 @@ impl Words {
             slots: free_slots(FIRST_SLOTS),
             forms: Texts::of_none(),
             stem_of: vec![StemId::NONE],
-            stems: Texts::default(),
+            stems: Texts::of_none(),
             stem_index: HashTable::new(),
             stemmer: Stemmer::create(Algorithm::Russian),
             generation: next_generation(),
@@ -141,7 +141,7 @@ impl Words {
         self.slots = free_slots(FIRST_SLOTS);
         self.forms = Texts::of_none();
         self.stem_of = vec![StemId::NONE];
-        self.stems = Texts::default();
+        self.stems = Texts::of_none();
         self.stem_index.clear();
         self.generation = next_generation();
     }
@@ -227,14 +227,13 @@ fn put(slots: &mut [Slot], slot: Slot) {
 }
 
 /// Many short texts in one piece of memory.
-#[derive(Default)]
 struct Texts {
     all: String,
     ends: Vec<u32>,
 }
 
 impl Texts {
-    /// The form of [`WordId::NONE`].
+    /// What number 0 stands for is empty.
     fn of_none() -> Texts {
         Texts { all: String::new(), ends: vec![0] }
     }

@@ -48,6 +48,8 @@ pub struct Condition {
 pub struct Search {
     pub needs: Element,
     pub phrase: u16,
+    /// How many words away the other place may be: after the word, or before it if negative.
+    pub reach: i32,
 }
 
 /// What one word form is in the lexicon.
@@ -186,9 +188,10 @@ impl Lexicon {
             facts.searches.extend(self.phrases_of[element].iter().map(|phrase| {
                 let it = &self.phrases[usize::from(*phrase)];
                 let others = it.elements.iter().enumerate().filter(|(place, _)| *place != it.anchor);
-                let needs =
-                    others.map(|(_, other)| *other).min_by_key(|other| self.phrases_of[usize::from(*other)].len());
-                Search { needs: needs.unwrap_or(element as Element), phrase: *phrase }
+                let needs = others.min_by_key(|(_, other)| self.phrases_of[usize::from(**other)].len());
+                let (place, needs) = needs.map_or((it.anchor, element as Element), |(place, other)| (place, *other));
+                let reach = (place as i32 - it.anchor as i32) * (self.gap as i32 + 1);
+                Search { needs, phrase: *phrase, reach }
             }));
         }
         facts

@@ -5,10 +5,12 @@
 
 pub mod explain;
 pub mod features;
+mod known;
 pub mod lexicon;
 pub mod model;
 pub mod model_file;
 pub mod score;
+mod sums;
 #[cfg(test)]
 mod tests;
 

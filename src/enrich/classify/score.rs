@@ -2,55 +2,30 @@
 //! Owner: a partition worker holds the `Reader`; the lexicon and the model are shared. Invariants: memory is bounded by the
 //! word table and by `LONGEST` tokens; the result depends on the text, the lexicon and the model only, not on earlier texts.
 
-use super::lexicon::{Element, Lexicon, Phrase, Says, Search, SlotId};
-use super::model::{LANES, Model, Row};
-use crate::text::{Shape, Side, StemId, Token, WordId, Words};
+use super::known::{Known, Spoken, SpokenId};
+use super::lexicon::{Condition, Element, Lexicon, Phrase, Says, Search};
+use super::model::{Model, Row};
+pub use super::sums::Sums;
+use crate::text::{Shape, StemId, Token, WordId, Words};
 
 /// Tokens that are read; a longer text has said what it is about by then.
 pub const LONGEST: usize = 4096;
 /// Words a sentence end counts for when phrases measure distances.
 const SENTENCE: u32 = 3;
+/// Places that a text can take.
+const PLACES: u32 = (LONGEST as u32 + 1) * SENTENCE;
 
 /// The n-th mention of a word adds ln(n) - ln(n-1): twice is not two times as much.
 const MENTIONS: [f32; 9] =
     [0.0, 1.0, std::f32::consts::LN_2, 0.405_465, 0.287_682, 0.223_144, 0.182_322, 0.154_151, 0.133_531];
 
-/// What is known of a word form; ranges into the arenas of `Known`.
-#[derive(Clone, Copy, Default)]
-struct WordFacts {
-    says: (u32, u16),
-    elements: (u32, u16),
-    /// Searches for phrases that begin with this word.
-    searches: (u32, u16),
-    /// May begin the search for a negation.
-    negates: bool,
-    /// Row of `vectors`, or none.
-    vector: Option<std::num::NonZeroU32>,
-    /// For bigrams; 0 where there are none with this word.
-    hash: u32,
-}
-
-/// Facts of the word forms seen so far.
-#[derive(Default)]
-struct Known {
-    generation: u32,
-    facts: Side<WordFacts>,
-    says: Vec<Says>,
-    elements: Vec<Element>,
-    searches: Vec<Search>,
-    vectors: Vec<Row>,
-}
-
 /// A word of the text that the lexicon knows.
 #[derive(Clone, Copy)]
 struct Hit {
-    /// Place among the words; sentence ends count too.
+    /// Place among the words of all texts read so far; sentence ends count too.
     at: u32,
     token: u32,
-    says: (u32, u16),
-    elements: (u32, u16),
-    searches: (u32, u16),
-    negates: bool,
+    spoken: SpokenId,
     /// Factor for what the word says by itself: mentions and the beginning of the text.
     factor: f32,
 }
@@ -67,30 +42,22 @@ pub trait Witness {
 pub struct Nobody;
 impl Witness for Nobody {}
 
-/// The sums of one text.
-#[derive(Default)]
-pub struct Sums {
-    /// By `SlotId`.
-    pub slots: Vec<f32>,
-    /// Slots that were touched, each once.
-    pub touched: Vec<SlotId>,
-    pub words: [f32; LANES],
-    pub words_norm: f32,
-    pub letters: [f32; LANES],
-    pub letters_norm: f32,
-}
-
 /// Reads texts. What it knows of words belongs to one `Words`, one lexicon and one model: a new one of these, a new reader.
 #[derive(Default)]
 pub struct Reader {
     known: Known,
     /// Mentions in this text by stem: text number and count.
     mentions: Vec<(u32, u16)>,
+    /// Where this text begins among the places of all texts; also its number. What was met before was in other texts.
     text: u32,
     hits: Vec<Hit>,
-    /// The text in which an element was last met, and a phrase last heard.
-    elements: Vec<u32>,
-    spoken: Vec<u32>,
+    /// Hits that say something, and hits that begin searches.
+    speakers: Vec<u32>,
+    searchers: Vec<u32>,
+    /// By element: where it was met last.
+    met: Vec<u32>,
+    /// The text in which a phrase was last heard.
+    heard: Vec<u32>,
     silenced: Vec<(u32, u32)>,
     pub sums: Sums,
 }
@@ -110,7 +77,11 @@ impl Reader {
         witness: &mut impl Witness,
     ) {
         self.begin(words, lexicon);
-        self.look_up(&tokens[..tokens.len().min(LONGEST)], words, lexicon, model, witness);
+        let tokens = &tokens[..tokens.len().min(LONGEST)];
+        match model {
+            Some(model) => self.look_up_with(tokens, words, lexicon, model, witness),
+            None => self.look_up(tokens, words, lexicon),
+        }
         if !lexicon.negations.is_empty() {
             self.silence(lexicon);
         }
@@ -120,83 +91,138 @@ impl Reader {
     }
 
     fn begin(&mut self, words: &Words, lexicon: &Lexicon) {
-        if self.known.generation != words.generation() {
-            self.known = Known { generation: words.generation(), ..Known::default() };
-        }
-        self.text = self.text.wrapping_add(1);
-        if self.text == 0 {
+        self.known.begin(words);
+        self.text += PLACES;
+        if self.text > u32::MAX - 2 * PLACES {
             self.mentions.clear();
-            self.spoken.clear();
-            self.elements.clear();
-            self.text = 1;
+            self.heard.clear();
+            self.met.clear();
+            self.text = PLACES;
         }
         self.hits.clear();
+        self.speakers.clear();
+        self.searchers.clear();
         self.silenced.clear();
-        let sums = &mut self.sums;
-        sums.slots.resize(lexicon.slots(), 0.0);
-        for slot in sums.touched.drain(..) {
-            sums.slots[usize::from(slot)] = 0.0;
+        self.sums.begin(lexicon.slots());
+        if self.mentions.len() <= words.len() {
+            self.mentions.resize(words.len() + 1024, (0, 0)); // there are no more stems than words
         }
-        sums.words = [0.0; LANES];
-        sums.letters = [0.0; LANES];
-        (sums.words_norm, sums.letters_norm) = (0.0, 0.0);
-        self.spoken.resize(lexicon.phrases.len(), 0);
-        self.elements.resize(lexicon.phrases_of.len(), 0);
+        self.heard.resize(lexicon.phrases.len(), 0);
+        self.met.resize(lexicon.phrases_of.len(), 0);
     }
 
-    fn look_up(
+    /// By the lexicon alone. What is no word is looked up too, and says nothing: that is cheaper than to ask what it is.
+    fn look_up(&mut self, tokens: &[Token], words: &Words, lexicon: &Lexicon) {
+        let mut at = self.text;
+        for (number, token) in tokens.iter().enumerate() {
+            let known = self.known.of(token.word, words, lexicon);
+            let (spoken, mentions) = (known.spoken(), self.count(known.stem));
+            at += steps(token);
+            if spoken != SpokenId::NOTHING && token.word != WordId::NONE {
+                self.hit(lexicon, spoken, (number, at), mentions);
+            }
+        }
+    }
+
+    fn look_up_with(
         &mut self,
         tokens: &[Token],
         words: &Words,
         lexicon: &Lexicon,
-        model: Option<&Model>,
+        model: &Model,
         witness: &mut impl Witness,
     ) {
-        let mut at = 0;
+        let mut at = self.text;
         let mut before = 0;
         for (number, token) in tokens.iter().enumerate() {
+            at += steps(token);
             if token.word == WordId::NONE {
                 if ends_sentence(token) {
-                    at += SENTENCE;
                     before = 0;
                 }
                 continue;
             }
-            at += 1;
-            let facts = self.known.of(token.word, words, lexicon, model);
-            let mentions = count(&mut self.mentions, words.stem(token.word), self.text);
-            if let Some(model) = model {
-                if let Some(place) = facts.vector {
-                    let (tf, squared) = grown(mentions);
-                    let row = &self.known.vectors[place.get() as usize - 1];
-                    row.add_to(&mut self.sums, tf, squared);
-                    witness.model(number, row, tf);
-                }
-                if facts.hash != 0 && before != 0 {
-                    model.add_bigram(before, facts.hash, &mut self.sums);
-                }
-                before = facts.hash;
+            let known = self.known.of(token.word, words, lexicon);
+            let features = self.known.features(token.word, words, model);
+            let mentions = self.count(known.stem);
+            if let Some(row) = self.known.row(features) {
+                let (tf, squared) = grown(mentions);
+                row.add_to(&mut self.sums, tf, squared);
+                witness.model(number, row, tf);
             }
-            if facts.says.1 > 0 || facts.elements.1 > 0 {
-                let lead = if at <= lexicon.lead_words { 1.0 + lexicon.lead_gain } else { 1.0 };
-                let factor = lead * MENTIONS.get(usize::from(mentions)).copied().unwrap_or(0.0);
-                let WordFacts { says, elements, searches, negates, .. } = facts;
-                for element in self.known.elements_of(elements) {
-                    self.elements[usize::from(*element)] = self.text;
-                }
-                self.hits.push(Hit { at, token: number as u32, says, elements, searches, negates, factor });
+            if features.hash != 0 && before != 0 {
+                model.add_bigram(before, features.hash, &mut self.sums);
             }
+            before = features.hash;
+            if known.spoken() != SpokenId::NOTHING {
+                self.hit(lexicon, known.spoken(), (number, at), mentions);
+            }
+        }
+    }
+
+    /// How often the stem was met in this text, this time included.
+    fn count(&mut self, stem: StemId) -> u16 {
+        let seen = &mut self.mentions[stem.index()];
+        let before = if seen.0 == self.text { seen.1 } else { 0 };
+        *seen = (self.text, before.saturating_add(1));
+        seen.1
+    }
+
+    fn hit(&mut self, lexicon: &Lexicon, id: SpokenId, (token, at): (usize, u32), mentions: u16) {
+        let number = self.hits.len() as u32;
+        let spoken = self.known.spoken(id);
+        for element in self.known.elements(spoken) {
+            self.met[usize::from(*element)] = at;
+        }
+        if spoken.says_something() {
+            self.speakers.push(number);
+        }
+        if spoken.searches_something() {
+            self.searchers.push(number);
+        }
+        let factor = self.lead(lexicon, at) * MENTIONS.get(usize::from(mentions)).copied().unwrap_or(0.0);
+        self.hits.push(Hit { at, token: token as u32, spoken: id, factor });
+    }
+
+    /// The beginning of a text speaks louder.
+    fn lead(&self, lexicon: &Lexicon, at: u32) -> f32 {
+        if at - self.text <= lexicon.lead_words { 1.0 + lexicon.lead_gain } else { 1.0 }
+    }
+
+    fn is_met(&self, element: Element) -> bool {
+        self.met[usize::from(element)] >= self.text
+    }
+
+    fn spoken(&self, hit: Hit) -> Spoken {
+        self.known.spoken(hit.spoken)
+    }
+
+    fn has(&self, hit: Hit, element: Element) -> bool {
+        self.known.elements(self.spoken(hit)).contains(&element)
+    }
+
+    /// Whether the other word that the search needs may stand where the phrase could reach it. Nearly always it is not in
+    /// the text at all, and that costs one look.
+    fn is_within_reach(&self, search: Search, at: u32) -> bool {
+        let last = self.met[usize::from(search.needs)];
+        if last < self.text {
+            return false;
+        }
+        match search.reach {
+            after if after > 0 => last > at,
+            before if before < 0 => last >= at || at - last <= before.unsigned_abs(),
+            _ => true,
         }
     }
 
     /// Ranges of words that a negation takes the voice from.
     fn silence(&mut self, lexicon: &Lexicon) {
         for number in 0..self.hits.len() {
-            let hit = self.hits[number];
-            if !hit.negates {
+            let spoken = self.spoken(self.hits[number]);
+            if !spoken.negates {
                 continue;
             }
-            for element in self.known.elements_of(hit.elements) {
+            for element in self.known.elements(spoken) {
                 for phrase in &lexicon.negations_of[usize::from(*element)] {
                     let phrase = &lexicon.negations[usize::from(*phrase)];
                     if let Some(last) = self.matched(phrase, number, 0) {
@@ -213,12 +239,12 @@ impl Reader {
 
     fn hear_words(&mut self, witness: &mut impl Witness) {
         let silenced = !self.silenced.is_empty();
-        for hit in &self.hits {
-            if hit.says.1 == 0 || silenced && self.is_silenced(hit.at) {
+        for number in &self.speakers {
+            let hit = self.hits[*number as usize];
+            if silenced && self.is_silenced(hit.at) {
                 continue;
             }
-            let (start, length) = (hit.says.0 as usize, usize::from(hit.says.1));
-            for says in &self.known.says[start..start + length] {
+            for says in self.known.says(self.spoken(hit)) {
                 self.sums.add(says.slot, says.weight * hit.factor);
                 witness.word(hit.token as usize, Says { slot: says.slot, weight: says.weight * hit.factor });
             }
@@ -226,23 +252,21 @@ impl Reader {
     }
 
     fn hear_phrases(&mut self, lexicon: &Lexicon, witness: &mut impl Witness) {
-        for number in 0..self.hits.len() {
+        for number in &self.searchers {
+            let number = *number as usize;
             let hit = self.hits[number];
-            let start = hit.searches.0 as usize;
-            for place in start..start + usize::from(hit.searches.1) {
-                let search = self.known.searches[place];
-                // Most phrases lack a word anywhere in the text: that is asked before anything else is read.
-                if self.elements[usize::from(search.needs)] != self.text {
+            for search in self.known.searches(self.spoken(hit)) {
+                if !self.is_within_reach(*search, hit.at) {
                     continue;
                 }
                 let id = usize::from(search.phrase);
-                if self.spoken[id] == self.text || self.is_silenced(hit.at) {
+                if self.heard[id] == self.text || self.is_silenced(hit.at) {
                     continue;
                 }
                 let phrase = &lexicon.phrases[id];
                 if self.matched(phrase, number, lexicon.gap).is_some() {
-                    self.spoken[id] = self.text;
-                    let lead = if hit.at <= lexicon.lead_words { 1.0 + lexicon.lead_gain } else { 1.0 };
+                    self.heard[id] = self.text;
+                    let lead = self.lead(lexicon, hit.at);
                     for says in &phrase.says {
                         self.sums.add(says.slot, says.weight * lead);
                         let told = Says { slot: says.slot, weight: says.weight * lead };
@@ -254,11 +278,11 @@ impl Reader {
     }
 
     fn hear_conditions(&mut self, lexicon: &Lexicon, witness: &mut impl Witness) {
-        if lexicon.conditions.is_empty() || self.hits.is_empty() {
+        if self.hits.is_empty() {
             return;
         }
         for condition in &lexicon.conditions {
-            let here = |element: &Element| self.elements[usize::from(*element)] == self.text;
+            let here = |element: &Element| self.is_met(*element);
             let holds = condition.all.iter().all(here)
                 && condition.any.as_ref().is_none_or(here)
                 && !condition.none.as_ref().is_some_and(here);
@@ -274,15 +298,13 @@ impl Reader {
     }
 
     /// The token at which the words of a rule meet.
-    fn meeting(&self, condition: &super::lexicon::Condition) -> Option<u32> {
+    fn meeting(&self, condition: &Condition) -> Option<u32> {
         let needed = || condition.all.iter().chain(&condition.any);
-        let anchors = self.hits.iter().filter(|hit| self.known.elements_of(hit.elements).contains(&condition.all[0]));
+        let anchors = self.hits.iter().filter(|hit| self.has(**hit, condition.all[0]));
         for anchor in anchors {
             let near = |element: &Element| {
                 let Some(within) = condition.within else { return true };
-                self.hits.iter().any(|hit| {
-                    hit.at.abs_diff(anchor.at) <= within && self.known.elements_of(hit.elements).contains(element)
-                })
+                self.hits.iter().any(|hit| hit.at.abs_diff(anchor.at) <= within && self.has(*hit, *element))
             };
             if needed().all(near) {
                 return Some(anchor.token);
@@ -299,63 +321,23 @@ impl Reader {
             place = (0..place)
                 .rev()
                 .take_while(|earlier| from - self.hits[*earlier].at <= gap + 1)
-                .find(|earlier| self.known.elements_of(self.hits[*earlier].elements).contains(element))?;
+                .find(|earlier| self.has(self.hits[*earlier], *element))?;
         }
         let mut place = number;
         for element in &phrase.elements[phrase.anchor + 1..] {
             let from = self.hits[place].at;
             place = (place + 1..self.hits.len())
                 .take_while(|later| self.hits[*later].at - from <= gap + 1)
-                .find(|later| self.known.elements_of(self.hits[*later].elements).contains(element))?;
+                .find(|later| self.has(self.hits[*later], *element))?;
         }
         Some(self.hits[place].at)
     }
 }
 
-impl Known {
-    fn of(&mut self, word: WordId, words: &Words, lexicon: &Lexicon, model: Option<&Model>) -> WordFacts {
-        let (says, elements) = (&mut self.says, &mut self.elements);
-        let (searches, vectors) = (&mut self.searches, &mut self.vectors);
-        self.facts.get(words, word, |form, stem| {
-            let stem = words.stem_text(stem);
-            let facts = lexicon.facts(form, stem);
-            let mut known = WordFacts {
-                says: (says.len() as u32, facts.says.len() as u16),
-                elements: (elements.len() as u32, facts.elements.len() as u16),
-                searches: (searches.len() as u32, facts.searches.len() as u16),
-                negates: facts.negates,
-                ..WordFacts::default()
-            };
-            says.extend(facts.says);
-            elements.extend(facts.elements);
-            searches.extend(facts.searches);
-            if let Some(model) = model {
-                known.hash = model.bigram_hash(stem);
-                if let Some(row) = model.row(form, stem) {
-                    vectors.push(row);
-                    known.vector = std::num::NonZeroU32::new(vectors.len() as u32);
-                }
-            }
-            known
-        })
-    }
-
-    fn elements_of(&self, range: (u32, u16)) -> &[Element] {
-        &self.elements[range.0 as usize..range.0 as usize + usize::from(range.1)]
-    }
-}
-
-impl Sums {
-    fn add(&mut self, slot: SlotId, weight: f32) {
-        let sum = &mut self.slots[usize::from(slot)];
-        if *sum == 0.0 {
-            self.touched.push(slot);
-        }
-        *sum += weight;
-        if *sum == 0.0 {
-            *sum = f32::MIN_POSITIVE; // touched once
-        }
-    }
+/// How many places a token takes.
+fn steps(token: &Token) -> u32 {
+    let is_word = token.word != WordId::NONE;
+    u32::from(is_word) + SENTENCE * u32::from(!is_word & ends_sentence(token))
 }
 
 /// What the n-th mention of a word adds to its damped frequency, and to the square of it.
@@ -369,15 +351,4 @@ pub fn grown(mentions: u16) -> (f32, f32) {
 
 pub fn ends_sentence(token: &Token) -> bool {
     token.shape == Shape::Break || token.shape == Shape::Punct && matches!(token.first, b'.' | b'!' | b'?' | b';')
-}
-
-/// How often the stem was met in this text, this time included.
-fn count(mentions: &mut Vec<(u32, u16)>, stem: StemId, text: u32) -> u16 {
-    let place = stem.index();
-    if place >= mentions.len() {
-        mentions.resize(place + 1024, (0, 0));
-    }
-    let seen = &mut mentions[place];
-    *seen = if seen.0 == text { (text, seen.1.saturating_add(1)) } else { (text, 1) };
-    seen.1
 }

@@ -1,7 +1,7 @@
 //! Dates of birth: a date or a year is one only where the words say so: «дата рождения 01.02.1985», «1985 г.р.»,
 //! «родилась 1 февраля 1985 года». Dates of events stay.
 
-use super::context::{Context, equals, starts_with};
+use super::context::{Context, equals, is_letter, starts_with};
 use super::{MaskKind, MaskSpan, View};
 
 const MONTHS: [&str; 12] = [
@@ -66,9 +66,7 @@ fn says_birth_after(view: &View<'_>, end: usize) -> bool {
     let rest = view.text[end..].trim_start_matches([' ', '\u{a0}']);
     let after = ["года", "год", "г.", "г"].into_iter().find_map(|word| rest.strip_prefix(word)).unwrap_or(rest);
     let word = after.trim_start_matches([' ', '\u{a0}']);
-    if after.len() < rest.len()
-        && word.strip_prefix(['р', 'Р']).is_some_and(|next| !next.starts_with(char::is_alphabetic))
-    {
+    if after.len() < rest.len() && word.strip_prefix(['р', 'Р']).is_some_and(|next| !next.starts_with(is_letter)) {
         return true;
     }
     starts_with(word, "рождени") || starts_with(word, "рожд") && word.get(8..).is_none_or(|next| next.starts_with('.'))

@@ -188,6 +188,11 @@ pub fn is_letter(character: char) -> bool {
     matches!(character, 'а'..='я' | 'А'..='Я') || character.is_alphabetic()
 }
 
+/// The same as [`char::is_alphanumeric`], sooner for Russian letters.
+pub fn is_letter_or_digit(character: char) -> bool {
+    matches!(character, 'а'..='я' | 'А'..='Я') || character.is_alphanumeric()
+}
+
 pub fn equals(word: &str, whole: &str) -> bool {
     word.len() == whole.len() && starts_with(word, whole)
 }

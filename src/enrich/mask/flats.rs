@@ -1,7 +1,7 @@
 //! Flat numbers: «кв. 12», «квартира № 12», «в 12-й квартире». Street and house stay.
 //! Invariant: what parts a flat from a count («в квартире 15 градусов») is a word that is never masked.
 
-use super::context::starts_with;
+use super::context::{is_letter, is_letter_or_digit, starts_with};
 use super::{MaskKind, MaskSpan, View};
 
 /// How the word for a flat is written in full.
@@ -92,9 +92,9 @@ fn with_letter(view: &View<'_>, end: usize) -> Option<usize> {
     let mut rest = view.text[end..].chars();
     match rest.next() {
         Some('С' | 'C' | 'с' | 'c') => None, // degrees
-        Some(letter) if letter.is_alphabetic() => {
+        Some(letter) if is_letter(letter) => {
             // A placeholder may have been digits.
-            let alone = !rest.next().is_some_and(|next| next.is_alphanumeric() || next == '‹');
+            let alone = !rest.next().is_some_and(|next| is_letter_or_digit(next) || next == '‹');
             alone.then_some(end + letter.len_utf8())
         }
         _ => Some(end),
@@ -119,7 +119,7 @@ fn flat_word(view: &View<'_>, start: usize) -> Option<Word> {
     let word_start = bare
         .char_indices()
         .rev()
-        .take_while(|(_, character)| character.is_alphabetic() || *character == '-')
+        .take_while(|(_, character)| is_letter(*character) || *character == '-')
         .last()
         .map_or(bare.len(), |(index, _)| index);
     let word = &bare[word_start..];
@@ -174,7 +174,7 @@ fn counted<'t>(view: &View<'t>, end: usize) -> &'t str {
             rest = digits.trim_start_matches([' ', '\u{a0}']);
         }
     }
-    let length: usize = rest.chars().take(12).take_while(|next| next.is_alphanumeric()).map(char::len_utf8).sum();
+    let length: usize = rest.chars().take(12).take_while(|next| is_letter_or_digit(*next)).map(char::len_utf8).sum();
     match length {
         0 => rest.chars().next().map_or("", |sign| &rest[..sign.len_utf8()]),
         _ => &rest[..length],
@@ -190,7 +190,7 @@ fn comes_before_the_word(view: &View<'_>, start: usize, end: usize) -> bool {
     let rest = &view.text[end..];
     let ordinal = ["-я", "-й", "-ой", "-ю", "-ей"].into_iter().find_map(|suffix| rest.strip_prefix(suffix));
     let word = ordinal.unwrap_or(rest).trim_start_matches([' ', '\u{a0}']);
-    let has = |form: &str| word.strip_prefix(form).is_some_and(|after| !after.starts_with(char::is_alphabetic));
+    let has = |form: &str| word.strip_prefix(form).is_some_and(|after| !after.starts_with(is_letter));
     match ordinal {
         Some(_) => FORMS.iter().any(|form| has(form)),
         None => has("квартире") && ["в ", "В "].iter().any(|preposition| view.back(start, 3).ends_with(preposition)),

@@ -3,6 +3,7 @@
 //! Invariant: looking back stops at the last match; looking ahead takes a bounded number of bytes, so a hostile text
 //! costs linear time.
 
+use super::context::{is_letter, is_letter_or_digit};
 use super::{MaskKind, MaskSpan, Verdict, View, mask_span};
 
 /// Characters of a local part that are looked at (RFC 5321 allows 64).
@@ -63,7 +64,7 @@ pub fn at_sign(view: &View<'_>, at: usize) -> Verdict {
 }
 
 fn is_local(character: char) -> bool {
-    character.is_alphanumeric() || matches!(character, '.' | '_' | '%' | '+' | '-')
+    is_letter_or_digit(character) || matches!(character, '.' | '_' | '%' | '+' | '-')
 }
 
 /// Start and end of the address around the `@` at `at`.
@@ -74,7 +75,7 @@ fn email(view: &View<'_>, at: usize) -> Option<(usize, usize)> {
             break;
         }
         // Punctuation belongs to the sentence unless a letter stands before it.
-        if character.is_alphanumeric() {
+        if is_letter_or_digit(character) {
             start = view.done + index;
         }
     }
@@ -89,7 +90,7 @@ fn domain_end(view: &View<'_>, start: usize) -> Option<usize> {
     loop {
         let label = view.text[label_start..]
             .char_indices()
-            .take_while(|(_, character)| character.is_alphanumeric() || *character == '-')
+            .take_while(|(_, character)| is_letter_or_digit(*character) || *character == '-')
             .map(|(index, character)| index + character.len_utf8())
             .last()
             .map_or("", |length| &view.text[label_start..label_start + length]);
@@ -97,8 +98,7 @@ fn domain_end(view: &View<'_>, start: usize) -> Option<usize> {
             break;
         }
         if label_start > start {
-            let letters: usize =
-                label.chars().take_while(|character| character.is_alphabetic()).map(char::len_utf8).sum();
+            let letters: usize = label.chars().take_while(|character| is_letter(*character)).map(char::len_utf8).sum();
             let latin = label.is_ascii();
             // «ivan@mail.ru.Спасибо»: a missing space, not a domain.
             if found.is_some_and(|(_, before)| before != latin) {
@@ -135,7 +135,7 @@ pub fn email_that_starts_with(view: &View<'_>, start: usize, end: usize) -> Opti
 
 /// End of a handle of three to 32 characters; what hangs on it (`@name/posts`, `@id1 (Имя)`) goes with it.
 fn handle(view: &View<'_>, at: usize) -> Option<usize> {
-    if view.before(at).is_some_and(|before| before.is_alphanumeric() || before == '_') {
+    if view.before(at).is_some_and(|before| is_letter_or_digit(before) || before == '_') {
         return None;
     }
     let name = &view.bytes[at + 1..];

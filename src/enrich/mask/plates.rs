@@ -1,7 +1,7 @@
 //! Plates of cars: А123ВС62, «а 123 вс 62 rus». Only the twelve letters that Latin has too, in either script.
 //! Invariant: a plate that is not written in one piece needs a word that speaks of a car, or «RUS» after it.
 
-use super::context::Context;
+use super::context::{Context, is_letter_or_digit};
 use super::{MaskKind, MaskSpan, View};
 
 const LETTERS: &str = "АВЕКМНОРСТУХавекмнорстухABEKMHOPCTYXabekmhopctyx";
@@ -41,7 +41,7 @@ pub fn detect(view: &View<'_>, start: usize, end: usize) -> Option<MaskSpan> {
             plate_end = view.text.len() - ending.len() + 3;
         }
     }
-    if view.text[plate_end..].starts_with(char::is_alphanumeric) {
+    if view.text[plate_end..].starts_with(is_letter_or_digit) {
         return None;
     }
     let sure = !gaps && (region == 2 || region == 3) || rus;
@@ -58,7 +58,7 @@ fn letter_before(view: &View<'_>, start: usize) -> Option<(usize, bool)> {
     let bare = before.strip_suffix(' ').unwrap_or(before);
     let mut letters = bare.chars().rev();
     let letter = letters.next().filter(|letter| is_plate_letter(*letter))?;
-    if letters.next().is_some_and(|next| next.is_alphanumeric() || next == '-') {
+    if letters.next().is_some_and(|next| is_letter_or_digit(next) || next == '-') {
         return None;
     }
     Some((start - (before.len() - bare.len()) - letter.len_utf8(), bare.len() < before.len()))

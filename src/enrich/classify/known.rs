@@ -1,0 +1,170 @@
+//! What the lexicon and the model say of each word form, found out at its first sight.
+//! Owner: the reader of one worker. Invariants: belongs to one lexicon, one model and one table of words; forms of which the
+//! lexicon says the same share one entry, so a worker keeps a few thousand of them, and most words have the empty one.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+
+use foldhash::fast::FixedState;
+
+use super::lexicon::{Element, FormFacts, Lexicon, Says, Search};
+use super::model::{Model, Row};
+use crate::text::{Side, StemId, WordId, Words};
+
+/// What the lexicon says of a word form, and its stem: they are asked together.
+#[derive(Clone, Copy)]
+pub struct FormWords {
+    spoken: NonZeroU32,
+    pub stem: StemId,
+}
+
+impl FormWords {
+    pub fn spoken(self) -> SpokenId {
+        SpokenId(self.spoken.get() - 1)
+    }
+}
+
+/// What the model knows of a word form.
+#[derive(Clone, Copy)]
+pub struct FormFeatures {
+    /// Row plus one; 0 where it knows nothing.
+    row: u32,
+    /// For pairs of words; 0 where there are none with this one.
+    pub hash: u32,
+}
+
+/// The number of an entry shared by all forms of which the lexicon says the same; the first says nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SpokenId(u32);
+
+impl SpokenId {
+    pub const NOTHING: SpokenId = SpokenId(0);
+}
+
+/// What the lexicon says of a word; ranges into the arenas.
+#[derive(Clone, Copy, Default)]
+pub struct Spoken {
+    says: (u32, u16),
+    elements: (u32, u16),
+    /// Searches for phrases that begin with this word.
+    searches: (u32, u16),
+    /// May begin the search for a negation.
+    pub negates: bool,
+}
+
+impl Spoken {
+    pub fn says_something(self) -> bool {
+        self.says.1 > 0
+    }
+
+    pub fn searches_something(self) -> bool {
+        self.searches.1 > 0
+    }
+}
+
+/// Facts of the word forms seen so far.
+pub struct Known {
+    generation: u32,
+    forms: Side<FormWords>,
+    features: Side<FormFeatures>,
+    spoken: Vec<Spoken>,
+    shared: HashMap<Box<[u32]>, u32, FixedState>,
+    says: Vec<Says>,
+    elements: Vec<Element>,
+    searches: Vec<Search>,
+    rows: Vec<Row>,
+}
+
+impl Default for Known {
+    fn default() -> Known {
+        Known {
+            generation: 0,
+            forms: Side::new(),
+            features: Side::new(),
+            spoken: vec![Spoken::default()],
+            shared: HashMap::default(),
+            says: Vec::new(),
+            elements: Vec::new(),
+            searches: Vec::new(),
+            rows: Vec::new(),
+        }
+    }
+}
+
+impl Known {
+    /// Forgets what belongs to words that are forgotten.
+    pub fn begin(&mut self, words: &Words) {
+        if self.generation != words.generation() {
+            *self = Known { generation: words.generation(), ..Known::default() };
+        }
+    }
+
+    #[inline]
+    pub fn of(&mut self, word: WordId, words: &Words, lexicon: &Lexicon) -> FormWords {
+        let (spoken, shared) = (&mut self.spoken, &mut self.shared);
+        let (says, elements, searches) = (&mut self.says, &mut self.elements, &mut self.searches);
+        self.forms.get(words, word, |form, stem| {
+            let facts = lexicon.facts(form, words.stem_text(stem));
+            if facts.says.is_empty() && facts.elements.is_empty() {
+                return FormWords { spoken: NonZeroU32::MIN, stem };
+            }
+            let number = *shared.entry(key_of(&facts)).or_insert_with(|| {
+                spoken.push(Spoken {
+                    says: (says.len() as u32, facts.says.len() as u16),
+                    elements: (elements.len() as u32, facts.elements.len() as u16),
+                    searches: (searches.len() as u32, facts.searches.len() as u16),
+                    negates: facts.negates,
+                });
+                says.extend_from_slice(&facts.says);
+                elements.extend_from_slice(&facts.elements);
+                searches.extend_from_slice(&facts.searches);
+                spoken.len() as u32 - 1
+            });
+            FormWords { spoken: NonZeroU32::MIN.saturating_add(number), stem }
+        })
+    }
+
+    pub fn features(&mut self, word: WordId, words: &Words, model: &Model) -> FormFeatures {
+        let rows = &mut self.rows;
+        self.features.get(words, word, |form, stem| {
+            let stem = words.stem_text(stem);
+            let mut known = FormFeatures { row: 0, hash: model.bigram_hash(stem) };
+            if let Some(row) = model.row(form, stem) {
+                rows.push(row);
+                known.row = rows.len() as u32;
+            }
+            known
+        })
+    }
+
+    pub fn spoken(&self, id: SpokenId) -> Spoken {
+        self.spoken[id.0 as usize]
+    }
+
+    pub fn says(&self, spoken: Spoken) -> &[Says] {
+        &self.says[range(spoken.says)]
+    }
+
+    pub fn elements(&self, spoken: Spoken) -> &[Element] {
+        &self.elements[range(spoken.elements)]
+    }
+
+    pub fn searches(&self, spoken: Spoken) -> &[Search] {
+        &self.searches[range(spoken.searches)]
+    }
+
+    /// What the model adds for a word.
+    pub fn row(&self, facts: FormFeatures) -> Option<&Row> {
+        self.rows.get((facts.row as usize).checked_sub(1)?)
+    }
+}
+
+fn range((start, length): (u32, u16)) -> std::ops::Range<usize> {
+    start as usize..start as usize + usize::from(length)
+}
+
+/// Elements tell searches and negation; what is said is told by its slots and weights.
+fn key_of(facts: &FormFacts) -> Box<[u32]> {
+    let says = facts.says.iter().flat_map(|says| [u32::from(says.slot), says.weight.to_bits()]);
+    says.chain([u32::MAX]).chain(facts.elements.iter().map(|element| u32::from(*element))).collect()
+}
