@@ -159,7 +159,7 @@ impl Desk {
         false
     }
 
-    /// Takes over what was raised and sets the timers of all open cases.
+    /// Takes over what was raised; the timers of all open cases follow.
     fn restore(&mut self, cases: &CaseStore, rules: &dyn DeadlineRules, known: Vec<Known>, now_millis: i64) {
         self.start = Start::Done;
         self.raised.clear();
@@ -185,7 +185,7 @@ impl Desk {
                 _ => self.over.push(Resolve { id: alert.id, version: case.map_or(0, |case| case.version.0) }),
             }
         }
-        self.rebuild(cases, rules);
+        self.touch_all();
     }
 
     fn restore_calendar(&mut self, alert: &Known, now_millis: i64) {
@@ -193,17 +193,6 @@ impl Desk {
             self.calendars_raised.insert(alert.id);
         } else {
             self.over.push(Resolve { id: alert.id, version: now_millis as u64 });
-        }
-    }
-
-    /// All timers anew, from the cases; the stale ones are gone then.
-    fn rebuild(&mut self, cases: &CaseStore, rules: &dyn DeadlineRules) {
-        self.timers.clear();
-        self.waiting = Vec::new();
-        for (place, case) in cases.places() {
-            for clock in 0..CLOCKS.len() as u8 {
-                self.set_next(place, case, clock, running(case, rules, CLOCKS[usize::from(clock)]));
-            }
         }
     }
 
@@ -256,7 +245,7 @@ impl Desk {
 
     fn take(&mut self, cases: &CaseStore, rules: &dyn DeadlineRules, now_millis: i64) -> Vec<Order> {
         if self.timers.len() > 8 * cases.len() + 4096 {
-            self.rebuild(cases, rules);
+            self.touch_all(); // too many stale ones
         }
         let mut orders: Vec<Order> = Vec::new();
         if self.is_all_touched {

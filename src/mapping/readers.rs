@@ -45,3 +45,32 @@ impl Readers {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::enrich::enricher::TextBooks;
+    use crate::enrich::names::NameLists;
+
+    #[test]
+    fn a_reader_that_was_given_back_is_lent_again_and_says_the_same() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+        let config = crate::config::load(&folder, &|_| None).expect("the shipped configuration is sound");
+        let texts = TextBooks::build(&config.reference.texts).expect("sound phrases");
+        let dictionaries = Dictionaries::new(Arc::new(config.reference.clone()), Arc::new(NameLists::default()), texts);
+        let readers = Readers::new(Arc::new(dictionaries));
+        let masked = |reader: &mut Understanding| {
+            let mut out = Vec::new();
+            reader.mask_into("Меня зовут Иванова Мария Петровна", &mut out);
+            out
+        };
+        let (mut one, mut other) = (readers.lend(), readers.lend());
+        let said = masked(&mut one);
+        assert_eq!(masked(&mut other), said);
+        readers.give_back(one);
+        readers.give_back(other);
+        assert_eq!(readers.idle(), 2);
+        let mut again = readers.lend();
+        assert_eq!((masked(&mut again), readers.idle()), (said, 1));
+    }
+}

@@ -13,4 +13,5 @@ mod sealing;
 pub mod seen;
 mod start;
 pub mod status;
+pub mod tally;
 pub mod worker;

@@ -24,11 +24,12 @@ use crate::model::windows::Retention;
 use crate::partition::batch::Written;
 use crate::partition::clock::Clock;
 use crate::partition::flight::{Backoff, FlightError, Stop, time_is_up};
-use crate::partition::fold::{Fold, Progress, Tally};
+use crate::partition::fold::{Fold, Progress};
 use crate::partition::ports::{NewDues, OffsetLog, SchemaSource, Sink, StreamId};
 use crate::partition::recovery::{Consent, LogView};
 use crate::partition::rulebook::Rulebooks;
 use crate::partition::status::{PartitionStatus, Phase};
+use crate::partition::tally::Tally;
 use crate::rejects::Landings;
 
 /// How often an idle partition looks at the clock.

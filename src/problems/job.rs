@@ -169,7 +169,7 @@ impl Job {
         let known = format!(
             "SELECT case_key, problem_id, toInt8(link) AS link, toUInt32(at) AS at, toUInt32(since) AS since, version \
              FROM problems FINAL WHERE at >= toDateTime({from}) ORDER BY at DESC, case_key LIMIT {}",
-            2 * REMEMBERED
+            REMEMBERED // with as many messages they stay below what a graph keeps, so none is dropped before its message comes
         );
         let known: Vec<ProblemRow> = tokio::time::timeout(CALL, job.client.query(&known).fetch_all()).await??;
         for row in &known {

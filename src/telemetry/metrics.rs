@@ -6,7 +6,7 @@ use std::time::Duration;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use crate::app::registry::Unready;
-use crate::partition::fold::Tally;
+use crate::partition::tally::Tally;
 
 /// Journal rows by outcome.
 pub const ROWS: &str = "tsur_rows_total";
