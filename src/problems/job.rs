@@ -123,7 +123,8 @@ struct Opening {
     at: u32,
     author_key: u64,
     address_key: u64,
-    topic: String,
+    /// Hash of the name: a string a row would be most of the memory of a row. Zero where none is known.
+    topic: u64,
     text_hash: u64,
     words: u16,
 }
@@ -142,7 +143,7 @@ struct ProblemRow {
 /// The row with the first text of a case, or its registration where no text is known; thanks are no problem.
 const OPENINGS: &str = "SELECT case_key, \
     toUInt32(if(toUnixTimestamp(registered_at) > 0, registered_at, event_at)) AS at, author_key, address_key, \
-    toString(topic) AS topic, text_hash, text_words AS words \
+    if(topic = '', 0, xxHash64(toString(topic))) AS topic, text_hash, text_words AS words \
     FROM events WHERE outcome = 'applied' AND subject = 'case' AND kind != 'thanks' \
     AND (text_at = bitOr(bitShiftLeft(kafka_offset, 16), toUInt64(item)) OR text_at = 0 AND event = 'registered') \
     AND (text_hash != 0 OR author_key != 0 OR address_key != 0)";
@@ -151,14 +152,16 @@ struct Job {
     client: Client,
     graph: Graph,
     read: HashMap<(String, u16), u64>,
-    topics: HashMap<String, u16>,
+    topics: HashMap<u64, u16>,
+    /// Messages since the last write.
+    unwritten: usize,
 }
 
 impl Job {
     async fn restore(client: Client) -> Result<Job, JobError> {
         let rules = RepeatRules::default();
-        let mut job =
-            Job { graph: Graph::new(rules, REMEMBERED), read: HashMap::new(), topics: HashMap::new(), client };
+        let graph = Graph::new(rules, REMEMBERED);
+        let mut job = Job { client, graph, read: HashMap::new(), topics: HashMap::new(), unwritten: 0 };
         // how far the journal reached comes first: what arrives meanwhile is read twice, which changes nothing
         let ends = "SELECT ?fields FROM (SELECT toString(kafka_topic) AS kafka_topic, kafka_partition, \
                     max(kafka_offset) + 1 AS end FROM events GROUP BY kafka_topic, kafka_partition)";
@@ -182,16 +185,14 @@ impl Job {
             "SELECT ?fields FROM ({OPENINGS} AND event_at >= toDateTime({from}) ORDER BY event_at DESC, case_key \
              LIMIT {REMEMBERED}) ORDER BY at, case_key"
         );
-        let messages: Vec<Opening> = tokio::time::timeout(CALL, job.client.query(&sql).fetch_all()).await??;
-        let mut taken = std::collections::HashSet::with_capacity(messages.len());
-        for messages in messages.chunks(WRITE_EVERY) {
-            for message in messages {
-                if taken.insert(message.case_key) {
-                    job.add(message);
-                }
+        let mut messages = job.client.query(&sql).fetch::<Opening>()?;
+        let mut taken = std::collections::HashSet::with_capacity(REMEMBERED);
+        while let Some(message) = tokio::time::timeout(CALL, messages.next()).await?? {
+            if taken.insert(message.case_key) {
+                job.add(&message).await?;
             }
-            job.write().await?;
         }
+        drop(messages);
         job.graph.forget_restored();
         job.write().await?;
         job.read = ends.into_iter().map(|end| ((end.kafka_topic, end.kafka_partition), end.end)).collect();
@@ -222,15 +223,14 @@ impl Job {
             ));
         }
         let sql = format!("SELECT ?fields FROM ({OPENINGS} AND ({})) ORDER BY at, case_key", pieces.join(" OR "));
-        let messages: Vec<Opening> = tokio::time::timeout(CALL, self.client.query(&sql).fetch_all()).await??;
-        for messages in messages.chunks(WRITE_EVERY) {
-            for message in messages {
-                if !self.graph.knows(message.case_key) {
-                    self.add(message);
-                }
+        let mut messages = self.client.query(&sql).fetch::<Opening>()?;
+        while let Some(message) = tokio::time::timeout(CALL, messages.next()).await?? {
+            if !self.graph.knows(message.case_key) {
+                self.add(&message).await?;
             }
-            self.write().await?;
         }
+        drop(messages);
+        self.write().await?;
         self.read.extend(ends.into_iter().map(|end| ((end.kafka_topic, end.kafka_partition), end.end)));
         Ok(is_more)
     }
@@ -250,11 +250,12 @@ impl Job {
         pieces.join(" OR ")
     }
 
-    fn add(&mut self, opening: &Opening) {
+    /// Rows leave before the graph would forget what they tell.
+    async fn add(&mut self, opening: &Opening) -> Result<(), JobError> {
         let next = self.topics.len().saturating_add(1).min(usize::from(u16::MAX)) as u16;
-        let topic = match opening.topic.as_str() {
-            "" => 0,
-            topic => *self.topics.entry(topic.to_owned()).or_insert(next),
+        let topic = match opening.topic {
+            0 => 0,
+            topic => *self.topics.entry(topic).or_insert(next),
         };
         self.graph.add(Message {
             case: opening.case_key,
@@ -264,9 +265,12 @@ impl Job {
             topic,
             text: Fingerprint { hash: opening.text_hash, words: opening.words },
         });
+        self.unwritten += 1;
+        if self.unwritten >= WRITE_EVERY { self.write().await } else { Ok(()) }
     }
 
     async fn write(&mut self) -> Result<(), JobError> {
+        self.unwritten = 0;
         let rows = self.graph.take_changed();
         for rows in rows.chunks(INSERT) {
             let write = async {
