@@ -12,6 +12,8 @@ use crate::process::{Setup, memory};
 use crate::workload::{Mix, PARTITIONS, Topics, publish_paced};
 
 const RATE: u64 = 30_000;
+/// By then the allocator has given back what buffers used (see `MALLOC_CONF` in src/main.rs); the peak is reported beside.
+const GIVEN_BACK: Duration = Duration::from_secs(8);
 /// Records that wait for the process when it comes back.
 const AFTER_CRASH: u64 = 1_000;
 
@@ -56,6 +58,7 @@ pub fn memory_of_cases(engines: &Engines, records: u64) -> Result<Memory> {
         std::thread::sleep(Duration::from_millis(200));
     };
     tsur.wait_settled(2 * PARTITIONS as usize, limit)?;
+    std::thread::sleep(GIVEN_BACK);
     let after = memory(tsur.pid(), "VmRSS")?;
     ensure!(cases == records, "{records} registrations made {cases} cases");
     tsur.check()?;
