@@ -7,7 +7,8 @@
 //! A row is judged as of its own version, which says which rows of the journal it counts: "all below this offset".
 //! - *wrong*: the row does not hold what the journal below its version says. No later write excuses that.
 //! - *behind*: the journal has rows from the row's version on that it should hold. `run` writes windows every few seconds
-//!   and recounts old ones every half minute, so such a row is asked again until the rows it lacks are `GRACE` old.
+//!   and recounts old ones every half minute, so such a row is asked again until the rows it lacks are `GRACE` old, and
+//!   longer while rows do catch up: after a backlog of a million records a busy machine took minutes for the old windows.
 //! - *newer*: the row was written while it was compared. It is asked again; one that is newer every time is counted.
 
 mod backlog;
@@ -29,6 +30,8 @@ use crate::rebuild::Projection;
 
 /// So old may a row of the journal be before its projections must hold it, in seconds.
 const GRACE: u64 = 90;
+/// While rows catch up they are waited for, but not for longer than this.
+const LONGEST: Duration = Duration::from_secs(600);
 const ASK_AGAIN: Duration = Duration::from_secs(3);
 /// How often rows that change under the comparison are asked again.
 const NEWER_PASSES: u32 = 4;
@@ -162,12 +165,22 @@ struct Part<T> {
     wrong: Pass,
     last: Pass,
     is_settled: bool,
+    /// Nothing is waited for after this.
+    until: Instant,
 }
 
 impl<T> Part<T> {
     fn new(journal: Journal, what: T) -> Part<T> {
         let look = Look { below: journal.end, settled: journal.end };
-        Part { journal, what, look, wrong: Pass::default(), last: Pass::default(), is_settled: false }
+        Part {
+            journal,
+            what,
+            look,
+            wrong: Pass::default(),
+            last: Pass::default(),
+            is_settled: false,
+            until: Instant::now() + LONGEST,
+        }
     }
 
     /// Takes up a pass; `end` is where the journal ends now, after it.
@@ -180,6 +193,10 @@ impl<T> Part<T> {
                 (seen.newer, seen.wrong) = (seen.newer - 1, seen.wrong + 1);
                 differences.insert(0, ("version".to_owned(), version.to_string(), format!("at most {end}")));
             }
+        }
+        if seen.behind < self.last.behind {
+            let later = (Instant::now() + Duration::from_secs(GRACE)).min(self.until);
+            self.journal.settles_at = self.journal.settles_at.max(later);
         }
         let may_be_late = seen.behind > 0 && Instant::now() < self.journal.settles_at;
         self.is_settled = !may_be_late && (seen.newer == 0 || pass >= NEWER_PASSES);
@@ -262,6 +279,22 @@ mod tests {
         assert!(part.is_settled);
         let (_, verdict) = part.verdict();
         assert_eq!((verdict.wrong, verdict.behind, verdict.found.len()), (0, 1, 1));
+    }
+
+    #[test]
+    fn rows_that_catch_up_one_after_another_are_waited_for_and_not_for_ever() {
+        let behind = |rows: u64| Pass { behind: rows, ..pass(BEHIND, 4) };
+        let mut part = part(60);
+        part.judge(behind(9), 10, 1);
+        part.journal.settles_at = Instant::now();
+        part.judge(behind(5), 10, 2);
+        assert!(!part.is_settled, "it has become less");
+        part.journal.settles_at = Instant::now();
+        part.judge(behind(5), 10, 3);
+        assert!(part.is_settled, "nobody writes them");
+        part.until = Instant::now();
+        part.judge(behind(4), 10, 4);
+        assert!(part.is_settled, "the time is over");
     }
 
     #[test]

@@ -13,12 +13,15 @@ pub struct Difference {
     pub column: String,
     pub table_has: String,
     pub journal_says: String,
+    /// The row is right as of its version and was not written since, in all the time it was given.
+    pub is_late: bool,
 }
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Difference { key, column, table_has, journal_says } = self;
-        write!(f, "{key}: {column}: the table has {table_has}, the journal says {journal_says}")
+        let Difference { key, column, table_has, journal_says, is_late } = self;
+        let late = if *is_late { " (right once, and not written since)" } else { "" };
+        write!(f, "{key}: {column}: the table has {table_has}, the journal says {journal_says}{late}")
     }
 }
 
@@ -48,10 +51,11 @@ impl Compared {
         self.rows += pass.compared;
         self.differing += pass.wrong + pass.behind;
         self.newer += pass.newer;
-        for (key, _, _, differences) in pass.found {
+        for (key, class, _, differences) in pass.found {
+            let is_late = class == super::BEHIND;
             for (column, table_has, journal_says) in differences {
                 if self.named.len() < named {
-                    self.named.push(Difference { key: key.clone(), column, table_has, journal_says });
+                    self.named.push(Difference { key: key.clone(), column, table_has, journal_says, is_late });
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! `sla_windows` and `satisfaction_windows` row by row. Owner: `audit::deep`. Method: effects of a partition are joined
-//! with the version of the row they belong to and summed up to it; no row and a row of zeros say the same.
+//! with the version of the row they belong to and summed up to it; no row and a row of zeros say the same. The table is read
+//! twice for that: a row of which the two readings saw different versions was written meanwhile, and is asked again.
 //! Minute and hour windows are compared while all that could count in them was inside the retention.
 
 use clickhouse::Client;
@@ -125,17 +126,17 @@ fn comparison_sql(table: Table, unit: &str) -> String {
     let inner = format!(
         "SELECT concat({{topic:String}}, '/', toString({{partition:UInt16}}), ' {unit} ', formatDateTime(toDateTime(started, 'Europe/Moscow'), '%F %H:%i'),
                 ' [', source, ' | ', blk, ' | ', terr, ' | ', holder, ']') AS label, v AS row_version,
-            multiIf(v > {{below:UInt64}}, if({stale}, {NEWER}, 0), {stale}, {WRONG}, waits > 0 AND ({late}), {BEHIND}, 0)::UInt8 AS class,
+            multiIf(v > {{below:UInt64}}, if({stale}, {NEWER}, 0), counts > 0 AND joined != v, {NEWER}, {stale}, {WRONG}, waits > 0 AND ({late}), {BEHIND}, 0)::UInt8 AS class,
             if(class = 0, [], arrayFilter(d -> d.2 != d.3, [{columns}])) AS differences
         FROM
         (
-            SELECT {key}, max(version) AS v, sum(waiting) AS waits, {totals} FROM
+            SELECT {key}, max(version) AS v, max(counted_to) AS joined, sum(counting) AS counts, sum(waiting) AS waits, {totals} FROM
             (
-                SELECT {key}, 0 AS version, countIf(off >= at AND off < {{settled:UInt64}}) AS waiting, {none}, {counted}, {present}
+                SELECT {key}, 0 AS version, max(at) AS counted_to, 1 AS counting, countIf(off >= at AND off < {{settled:UInt64}}) AS waiting, {none}, {counted}, {present}
                 FROM ({effects}) AS e LEFT JOIN (SELECT {keys}, version AS at {of_table}) AS t USING ({key})
                 GROUP BY {key}
                 UNION ALL
-                SELECT {keys}, version, 0, {held}, {zeros} {of_table}
+                SELECT {keys}, version, 0, 0, 0, {held}, {zeros} {of_table}
             )
             GROUP BY {key}
         )",
