@@ -1,6 +1,7 @@
 //! Wiring: the only place that knows everyone. Starts what a command needs and stops it again within one budget.
 
 pub mod alerts;
+mod member;
 pub mod registry;
 pub mod reload;
 pub mod rules;

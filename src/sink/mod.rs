@@ -1,5 +1,6 @@
 //! Everything that leaves for ClickHouse: rows, blocks, tokens, retries, migrations.
 
+mod case_columns;
 pub(crate) mod case_rows;
 pub mod clickhouse;
 mod due_rows;
