@@ -202,7 +202,7 @@ fn start_problems(config: &Config, sink: &ClickHouse, registry: &Arc<Registry>) 
         let streams = partitions.streams();
         streams.iter().any(|stream| *stream.topic == *first && stream.partition.0 == 0)
     };
-    problems::start(sink.client().clone(), Box::new(is_ours))
+    problems::start(sink.client().clone(), config.settings.problems.clone(), Box::new(is_ours))
 }
 
 /// Lets the last rejects out, but not for long: the journal has them, and the next start tells what is left.

@@ -49,6 +49,7 @@ pub struct Settings {
     pub limits: Limits,
     pub alerts: Alerts,
     pub rejects: Rejects,
+    pub problems: Problems,
     pub log: Log,
     /// As written; relative to the folder of `tsur.toml`. The resolved path is `Config::pipelines_dir`.
     pub pipelines_dir: PathBuf,
@@ -165,6 +166,20 @@ pub struct Rejects {
     pub kafka_topic: String,
 }
 
+/// Cases of all sources that speak of one thing.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Problems {
+    pub enabled: bool,
+    /// Time between two messages that are linked, at most.
+    pub window: Duration,
+    /// Bits in which the fingerprints of two texts that say the same differ at most.
+    pub differing_bits: u32,
+    /// A shorter text, in words, says too little to be linked by its words alone.
+    pub least_words: u16,
+    /// Messages that a new one is compared with, the newest; about 700 bytes of memory each.
+    pub remembered: usize,
+}
+
 #[derive(Clone, PartialEq, Debug)]
 pub struct Alerts {
     /// This process raises alerts. All processes of a group should say the same.
@@ -224,6 +239,7 @@ impl Default for Settings {
             limits: Limits::default(),
             alerts: Alerts::default(),
             rejects: Rejects::default(),
+            problems: Problems::default(),
             log: Log::default(),
             pipelines_dir: PathBuf::from("../pipelines"),
         }
@@ -325,6 +341,13 @@ impl Default for Alerts {
 impl Default for Rejects {
     fn default() -> Rejects {
         Rejects { enabled: true, kafka_topic: "tsur.rejects".to_owned() }
+    }
+}
+
+impl Default for Problems {
+    fn default() -> Problems {
+        let window = Duration::from_secs(14 * 86_400);
+        Problems { enabled: true, window, differing_bits: 6, least_words: 8, remembered: 30_000 }
     }
 }
 

@@ -70,6 +70,7 @@ pub fn read(file: &str, text: &str, folder: &Path, env: Environment, errors: &Er
             limits: limits(&tables.limits),
             alerts: alerts(&root.table("alerts")),
             rejects: rejects(&root.table("rejects")),
+            problems: problems(&root.table("problems")),
             log: log(&root.table("log")),
             pipelines_dir: root.text("pipelines_dir").map_or_else(|| Settings::default().pipelines_dir, PathBuf::from),
         };
@@ -323,6 +324,17 @@ fn rejects(table: &Table) -> Rejects {
     Rejects {
         enabled: table.boolean("enabled").unwrap_or(default.enabled),
         kafka_topic: kafka_topic.unwrap_or(default.kafka_topic),
+    }
+}
+
+fn problems(table: &Table) -> Problems {
+    let default = Problems::default();
+    Problems {
+        enabled: table.boolean("enabled").unwrap_or(default.enabled),
+        window: table.duration("window", seconds(3600..=90 * 86_400)).unwrap_or(default.window),
+        differing_bits: table.integer("differing_bits", 0..=16).unwrap_or(default.differing_bits),
+        least_words: table.integer("least_words", 1..=1000).unwrap_or(default.least_words),
+        remembered: table.integer("remembered", 1000..=1_000_000).unwrap_or(default.remembered),
     }
 }
 

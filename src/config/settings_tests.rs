@@ -35,6 +35,7 @@ fn the_defaults_are_these() {
          key_file: None, key: None }, limits: Limits { max_record_bytes: 20971520, max_consecutive_rejects: 1000, \
          max_reject_ratio: 0.5 }, alerts: Alerts { enabled: true, kafka_topic: \"tsur.alerts\", \
          webhook_url: None, webhook_timeout: 5s }, rejects: Rejects { enabled: true, kafka_topic: \"tsur.rejects\" }, \
+         problems: Problems { enabled: true, window: 1209600s, differing_bits: 6, least_words: 8, remembered: 30000 }, \
          log: Log { format: Text, level: Info }, pipelines_dir: \"../pipelines\" }"
     );
 }

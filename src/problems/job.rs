@@ -1,6 +1,6 @@
 //! The job that reads messages which open cases from the journal and writes which of them are one problem.
 //! Owner: the process that has partition 0 of the first Kafka topic; the others wait. Invariants: it reads ClickHouse and no
-//! worker's memory; what it keeps is bounded by `REMEMBERED`; it writes upserts (see `graph`), so it may be
+//! worker's memory; what it keeps is bounded by the messages it remembers; it writes upserts (see `graph`), so it may be
 //! ended anywhere, and a failure makes it read again.
 
 use std::collections::HashMap;
@@ -14,16 +14,15 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::graph::{Graph, Root, Row, link_code, link_of};
+use crate::config::settings::Problems as Limits;
 use crate::enrich::repeats::{Fingerprint, Message, RepeatRules};
 
 /// The journal is looked at so often.
 const EVERY: Duration = Duration::from_secs(2);
-/// Messages remembered, about 700 bytes each with all keys and groups: what a region of a million people writes in two weeks.
-const REMEMBERED: usize = 30_000;
 /// At the start messages of so many windows are read again.
 const WINDOWS_READ: i64 = 2;
-/// Messages between two writes; fewer than are remembered.
-const WRITE_EVERY: usize = 10_000;
+/// Of the messages remembered so many come between two writes: what a problem tells must leave before it is forgotten.
+const WRITES_WHILE_REMEMBERED: usize = 3;
 /// Offsets of a partition in one round.
 const STEP: u64 = 10_000;
 /// Rows of one insert.
@@ -49,10 +48,12 @@ pub struct Problems {
 }
 
 /// Starts the job; `is_ours` says whether this process has the partition that makes it do the work.
-pub fn start(client: Client, is_ours: Box<dyn Fn() -> bool + Send + Sync>) -> Problems {
+pub fn start(client: Client, limits: Limits, is_ours: Box<dyn Fn() -> bool + Send + Sync>) -> Problems {
     let (stop, asked) = watch::channel(false);
     let mut task = JoinSet::new();
-    task.spawn(run(client, is_ours, asked));
+    if limits.enabled {
+        task.spawn(run(client, limits, is_ours, asked));
+    }
     Problems { stop, task }
 }
 
@@ -69,7 +70,12 @@ impl Problems {
     }
 }
 
-async fn run(client: Client, is_ours: Box<dyn Fn() -> bool + Send + Sync>, mut asked: watch::Receiver<bool>) {
+async fn run(
+    client: Client,
+    limits: Limits,
+    is_ours: Box<dyn Fn() -> bool + Send + Sync>,
+    mut asked: watch::Receiver<bool>,
+) {
     let mut job: Option<Job> = None;
     let mut failures = 0u32;
     loop {
@@ -83,7 +89,7 @@ async fn run(client: Client, is_ours: Box<dyn Fn() -> bool + Send + Sync>, mut a
         if is_last && job.is_none() {
             return;
         }
-        match round(&client, &mut job).await {
+        match round(&client, &limits, &mut job).await {
             Ok(()) => failures = 0,
             Err(problem) => {
                 job = None;
@@ -99,13 +105,21 @@ async fn run(client: Client, is_ours: Box<dyn Fn() -> bool + Send + Sync>, mut a
     }
 }
 
-async fn round(client: &Client, job: &mut Option<Job>) -> Result<(), JobError> {
+async fn round(client: &Client, limits: &Limits, job: &mut Option<Job>) -> Result<(), JobError> {
     let job = match job {
         Some(job) => job,
-        None => job.insert(Job::restore(client.clone()).await?),
+        None => job.insert(Job::restore(client.clone(), limits).await?),
     };
     while job.read_on().await? {}
     Ok(())
+}
+
+impl Limits {
+    fn rules(&self) -> RepeatRules {
+        let window = i64::try_from(self.window.as_secs()).unwrap_or(i64::MAX);
+        let (distance, least_words) = (self.differing_bits, self.least_words);
+        RepeatRules { window, distance, least_words, ..RepeatRules::default() }
+    }
 }
 
 /// Where a partition was read to.
@@ -153,15 +167,18 @@ struct Job {
     graph: Graph,
     read: HashMap<(String, u16), u64>,
     topics: HashMap<u64, u16>,
+    write_every: usize,
     /// Messages since the last write.
     unwritten: usize,
 }
 
 impl Job {
-    async fn restore(client: Client) -> Result<Job, JobError> {
-        let rules = RepeatRules::default();
-        let graph = Graph::new(rules, REMEMBERED);
-        let mut job = Job { client, graph, read: HashMap::new(), topics: HashMap::new(), unwritten: 0 };
+    async fn restore(client: Client, limits: &Limits) -> Result<Job, JobError> {
+        let rules = limits.rules();
+        let remembered = limits.remembered;
+        let graph = Graph::new(rules, remembered);
+        let write_every = (remembered / WRITES_WHILE_REMEMBERED).max(1);
+        let mut job = Job { client, graph, read: HashMap::new(), topics: HashMap::new(), write_every, unwritten: 0 };
         // how far the journal reached comes first: what arrives meanwhile is read twice, which changes nothing
         let ends = "SELECT ?fields FROM (SELECT toString(kafka_topic) AS kafka_topic, kafka_partition, \
                     max(kafka_offset) + 1 AS end FROM events GROUP BY kafka_topic, kafka_partition)";
@@ -172,7 +189,7 @@ impl Job {
         let known = format!(
             "SELECT case_key, problem_id, toInt8(link) AS link, toUInt32(at) AS at, toUInt32(since) AS since, version \
              FROM problems FINAL WHERE at >= toDateTime({from}) ORDER BY at DESC, case_key LIMIT {}",
-            REMEMBERED // with as many messages they stay below what a graph keeps, so none is dropped before its message comes
+            remembered // with as many messages they stay below what a graph keeps, so none is dropped before its message comes
         );
         let known: Vec<ProblemRow> = tokio::time::timeout(CALL, job.client.query(&known).fetch_all()).await??;
         for row in &known {
@@ -183,10 +200,10 @@ impl Job {
         }
         let sql = format!(
             "SELECT ?fields FROM ({OPENINGS} AND event_at >= toDateTime({from}) ORDER BY event_at DESC, case_key \
-             LIMIT {REMEMBERED}) ORDER BY at, case_key"
+             LIMIT {remembered}) ORDER BY at, case_key"
         );
         let mut messages = job.client.query(&sql).fetch::<Opening>()?;
-        let mut taken = std::collections::HashSet::with_capacity(REMEMBERED);
+        let mut taken = std::collections::HashSet::new();
         while let Some(message) = tokio::time::timeout(CALL, messages.next()).await?? {
             if taken.insert(message.case_key) {
                 job.add(&message).await?;
@@ -266,7 +283,7 @@ impl Job {
             text: Fingerprint { hash: opening.text_hash, words: opening.words },
         });
         self.unwritten += 1;
-        if self.unwritten >= WRITE_EVERY { self.write().await } else { Ok(()) }
+        if self.unwritten >= self.write_every { self.write().await } else { Ok(()) }
     }
 
     async fn write(&mut self) -> Result<(), JobError> {
