@@ -1,6 +1,6 @@
 //! Repeats: whether two messages speak of one problem, by their fingerprints and what else is known. Linking gives a `problem_id`; it never
-//! merges cases: each keeps its deadlines and its row. Owner: pure functions, and an index that its worker owns.
-//! Invariants: the index is bounded and forgets the oldest; of several messages that fit, the newest gives its problem, so the same messages in the same order link the same way.
+//! merges cases: each keeps its deadlines and its row. Owner: pure functions, and an index that the job of problems owns.
+//! Invariants: the index is bounded and forgets the oldest; what it tells of two messages does not depend on which came first.
 
 use std::collections::HashMap;
 
@@ -83,7 +83,7 @@ pub fn link(one: &Message, other: &Message, rules: &RepeatRules) -> Option<Link>
     (long && near(rules.distance)).then_some(Link::Text)
 }
 
-/// The messages of the last time, by what links them. One worker's, or one of a job over all partitions.
+/// The messages of the last time, by what links them.
 pub struct RepeatIndex {
     rules: RepeatRules,
     ring: Vec<Entry>,
@@ -95,7 +95,6 @@ pub struct RepeatIndex {
 
 struct Entry {
     message: Message,
-    problem: u64,
     /// By kind of key: the message before it with the same key, `NOBODY` at the end.
     before: [u32; KEYS],
 }
@@ -114,17 +113,8 @@ impl RepeatIndex {
         RepeatIndex { rules, ring: Vec::new(), next: 0, limit, heads: HashMap::default() }
     }
 
-    /// Remembers a message and gives its problem: that of the newest message it repeats, else its own case.
-    pub fn add(&mut self, message: Message) -> (u64, Option<Link>) {
-        let keys = keys_of(&message);
-        let found = self.newest(&message, &keys);
-        let problem = found.map_or(message.case, |(entry, _)| self.ring[entry].problem);
-        self.remember(message, problem, &keys);
-        (problem, found.map(|(_, link)| link))
-    }
-
-    /// Remembers a message and tells of every remembered one that it repeats, as far as they are looked at. For whoever
-    /// joins problems himself: what is told does not depend on which of two messages came first.
+    /// Remembers a message and tells of every remembered one that it repeats, as far as they are looked at; of
+    /// one that shares several keys, several times.
     pub fn link_all(&mut self, message: Message, mut linked: impl FnMut(u64, Link)) {
         let keys = keys_of(&message);
         for (kind, key) in keys.iter().enumerate() {
@@ -135,7 +125,7 @@ impl RepeatIndex {
                 }
             });
         }
-        self.remember(message, message.case, &keys);
+        self.remember(message, &keys);
     }
 
     /// Messages remembered.
@@ -145,36 +135,6 @@ impl RepeatIndex {
 
     pub fn is_empty(&self) -> bool {
         self.ring.is_empty()
-    }
-
-    /// How many of the remembered messages of other cases have nearly this text: the mark of a template.
-    pub fn alike(&self, message: &Message) -> usize {
-        let keys = keys_of(message);
-        let mut cases = Vec::new();
-        for (kind, key) in keys.into_iter().enumerate().skip(2) {
-            self.walk(kind, key, |entry| {
-                let other = &self.ring[entry].message;
-                let near = other.text.words > 0 && other.text.distance(message.text) <= self.rules.distance;
-                if near && other.case != message.case && !cases.contains(&other.case) {
-                    cases.push(other.case);
-                }
-            });
-        }
-        cases.len()
-    }
-
-    fn newest(&self, message: &Message, keys: &[u64; KEYS]) -> Option<(usize, Link)> {
-        let mut best: Option<(usize, Link)> = None;
-        for (kind, key) in keys.iter().enumerate() {
-            self.walk(kind, *key, |entry| {
-                let Some(link) = link(message, &self.ring[entry].message, &self.rules) else { return };
-                let newer = best.is_none_or(|(known, _)| self.age(entry) < self.age(known));
-                if newer {
-                    best = Some((entry, link));
-                }
-            });
-        }
-        best
     }
 
     /// 1 for the newest, the limit for the one that is forgotten next.
@@ -204,7 +164,7 @@ impl RepeatIndex {
         }
     }
 
-    fn remember(&mut self, message: Message, problem: u64, keys: &[u64; KEYS]) {
+    fn remember(&mut self, message: Message, keys: &[u64; KEYS]) {
         let place = self.next;
         if let Some(old) = self.ring.get(place) {
             for (kind, key) in keys_of(&old.message).into_iter().enumerate() {
@@ -218,7 +178,7 @@ impl RepeatIndex {
         for (kind, key) in keys.iter().enumerate().filter(|(_, key)| **key != 0) {
             before[kind] = self.heads.insert((kind as u8, *key), place as u32).unwrap_or(NOBODY);
         }
-        let entry = Entry { message, problem, before };
+        let entry = Entry { message, before };
         match self.ring.get_mut(place) {
             Some(old) => *old = entry,
             None => self.ring.push(entry),

@@ -83,29 +83,35 @@ fn links_have_their_reasons() {
     assert_eq!(link(&short(1), &short(2), &rules), None, "short texts are alike by chance");
 }
 
+/// Whom the index tells of, each once.
+fn linked(index: &mut RepeatIndex, message: Message) -> Vec<(u64, Link)> {
+    let mut told = Vec::new();
+    index.link_all(message, |case, link| told.push((case, link)));
+    told.sort_unstable();
+    told.dedup();
+    told
+}
+
 #[test]
-fn messages_of_one_problem_have_its_first_case() {
+fn everyone_who_wrote_nearly_the_same_is_told_of() {
     let mut index = RepeatIndex::new(RepeatRules::default(), 100);
-    assert_eq!(index.add(message(1, YARD)), (1, None));
-    assert_eq!(
-        index.add(message(2, "В поликлинике нет талонов к терапевту и никто не отвечает на звонки пациентов")),
-        (2, None)
-    );
-    assert_eq!(index.add(message(3, YARD)), (1, Some(Link::Text)));
-    assert_eq!(index.add(message(4, YARD)), (1, Some(Link::Text)));
-    assert_eq!(index.alike(&message(9, YARD)), 3);
+    assert_eq!(linked(&mut index, message(1, YARD)), []);
+    let other = "В поликлинике нет талонов к терапевту и никто не отвечает на звонки пациентов";
+    assert_eq!(linked(&mut index, message(2, other)), []);
+    assert_eq!(linked(&mut index, message(3, YARD)), [(1, Link::Text)]);
+    assert_eq!(linked(&mut index, message(4, YARD)), [(1, Link::Text), (3, Link::Text)]);
 }
 
 #[test]
 fn the_index_forgets_the_oldest() {
     let mut index = RepeatIndex::new(RepeatRules::default(), 2);
     let by = |case: u64, author: u64| Message { author, topic: 1, ..message(case, "") };
-    assert_eq!(index.add(by(1, 10)).0, 1);
-    assert_eq!(index.add(by(2, 20)).0, 2);
-    assert_eq!(index.add(by(3, 30)).0, 3);
+    for (case, author) in [(1, 10), (2, 20), (3, 30)] {
+        assert_eq!(linked(&mut index, by(case, author)), []);
+    }
     assert_eq!(index.len(), 2);
-    assert_eq!(index.add(by(4, 10)).0, 4, "case 1 is forgotten");
-    assert_eq!(index.add(by(5, 30)), (3, Some(Link::Author)));
+    assert_eq!(linked(&mut index, by(4, 10)), [], "case 1 is forgotten");
+    assert_eq!(linked(&mut index, by(5, 30)), [(3, Link::Author)]);
 }
 
 #[test]
@@ -114,7 +120,7 @@ fn a_flash_mob_costs_no_more_than_its_window_of_looks() {
     let text = print(YARD);
     let began = std::time::Instant::now();
     for case in 1..50_000 {
-        index.add(Message { case, at: 0, author: 1, topic: 1, text, ..Message::default() });
+        index.link_all(Message { case, at: 0, author: 1, topic: 1, text, ..Message::default() }, |_, _| {});
     }
     assert!(began.elapsed().as_secs() < 20, "took {:?}", began.elapsed());
 }
@@ -128,14 +134,16 @@ proptest! {
         let texts = [YARD, "", "На остановке у школы нет освещения, дети ходят в темноте, просим установить фонари"];
         let rules = RepeatRules::default();
         let mut index = RepeatIndex::new(rules, limit);
-        let mut seen: Vec<(Message, u64)> = Vec::new();
+        let mut seen: Vec<Message> = Vec::new();
         for (place, (author, address, topic, text, day)) in all.into_iter().enumerate() {
             let text = print(texts[text]);
             let new = Message { case: place as u64 + 1, at: day * 86_400, author, address, topic, text };
-            let newest = seen.iter().rev().take(limit).find(|(old, _)| link(&new, old, &rules).is_some());
-            let expected = newest.map_or(new.case, |(_, problem)| *problem);
-            prop_assert_eq!(index.add(new).0, expected);
-            seen.push((new, expected));
+            let remembered = seen.iter().rev().take(limit);
+            let mut expected: Vec<(u64, Link)> =
+                remembered.filter_map(|old| link(&new, old, &rules).map(|link| (old.case, link))).collect();
+            expected.sort_unstable();
+            prop_assert_eq!(linked(&mut index, new), expected);
+            seen.push(new);
         }
     }
 }
