@@ -49,7 +49,8 @@ async fn an_end_without_clickhouse_keeps_to_the_budget_a_second_signal_is_at_onc
         let mut process = installation.start(&["run"]);
         eventually("rows flow", WAIT, async || installation.number(ROWS).await > before).await;
         proxy.set(if signals == 1 { Mode::Cut } else { Mode::Hang });
-        installation.publish_simulation_numbered(1_000, 40 + signals, signals * 1_000_000); // a fast machine may have written all the others
+        // a fast machine may have written all the others
+        installation.publish_simulation_numbered(1_000, 40 + signals, signals * 1_000_000);
         tokio::time::sleep(Duration::from_millis(1500)).await; // batches are in flight and do not land
         terminate(&process);
         if signals == 2 {
