@@ -9,10 +9,12 @@ mod lanes;
 mod side;
 #[cfg(test)]
 mod tests;
+mod token;
 mod tokens;
 mod words;
 
 pub use fold::{fold, fold_into};
-pub use side::Side;
-pub use tokens::{Letters, Shape, Token, Tokens, tokenize, tokenize_more};
+pub use side::{Side, SideOf};
+pub use token::{Letters, Shape, Token, Tokens};
+pub use tokens::{tokenize, tokenize_more};
 pub use words::{StemId, WordId, Words, stem_word};

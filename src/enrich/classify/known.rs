@@ -9,7 +9,7 @@ use foldhash::fast::FixedState;
 
 use super::lexicon::{Element, FormFacts, Lexicon, Says, Search};
 use super::model::{Model, Row};
-use crate::text::{Side, StemId, WordId, Words};
+use crate::text::{Side, SideOf, StemId, WordId, Words};
 
 /// What the lexicon says of a word form, and its stem: they are asked together.
 #[derive(Clone, Copy)]
@@ -34,7 +34,7 @@ pub struct FormFeatures {
 }
 
 /// The number of an entry shared by all forms of which the lexicon says the same; the first says nothing.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct SpokenId(u32);
 
 impl SpokenId {
@@ -67,12 +67,59 @@ pub struct Known {
     generation: u32,
     forms: Side<FormWords>,
     features: Side<FormFeatures>,
+    entries: Entries,
+    rows: Vec<Row>,
+}
+
+/// What the lexicon says of forms, each combination once.
+struct Entries {
     spoken: Vec<Spoken>,
     shared: HashMap<Box<[u32]>, u32, FixedState>,
     says: Vec<Says>,
     elements: Vec<Element>,
     searches: Vec<Search>,
-    rows: Vec<Row>,
+}
+
+/// The forms of one text.
+pub struct Forms<'k> {
+    side: SideOf<'k, FormWords>,
+    entries: &'k mut Entries,
+    words: &'k Words,
+    lexicon: &'k Lexicon,
+}
+
+impl Forms<'_> {
+    /// [`WordId::NONE`] says nothing.
+    #[inline]
+    pub fn get(&mut self, word: WordId) -> FormWords {
+        let (entries, words, lexicon) = (&mut *self.entries, self.words, self.lexicon);
+        self.side.get(word, |form, stem| {
+            let spoken = if word == WordId::NONE { 0 } else { entries.add(&lexicon.facts(form, words.stem_text(stem))) };
+            FormWords { spoken: NonZeroU32::MIN.saturating_add(spoken), stem }
+        })
+    }
+}
+
+impl Entries {
+    /// The number of what is said.
+    fn add(&mut self, facts: &FormFacts) -> u32 {
+        if facts.says.is_empty() && facts.elements.is_empty() {
+            return SpokenId::NOTHING.0;
+        }
+        let Entries { spoken, shared, says, elements, searches } = self;
+        *shared.entry(key_of(facts)).or_insert_with(|| {
+            spoken.push(Spoken {
+                says: (says.len() as u32, facts.says.len() as u16),
+                elements: (elements.len() as u32, facts.elements.len() as u16),
+                searches: (searches.len() as u32, facts.searches.len() as u16),
+                negates: facts.negates,
+            });
+            says.extend_from_slice(&facts.says);
+            elements.extend_from_slice(&facts.elements);
+            searches.extend_from_slice(&facts.searches);
+            spoken.len() as u32 - 1
+        })
+    }
 }
 
 impl Default for Known {
@@ -81,11 +128,13 @@ impl Default for Known {
             generation: 0,
             forms: Side::new(),
             features: Side::new(),
-            spoken: vec![Spoken::default()],
-            shared: HashMap::default(),
-            says: Vec::new(),
-            elements: Vec::new(),
-            searches: Vec::new(),
+            entries: Entries {
+                spoken: vec![Spoken::default()],
+                shared: HashMap::default(),
+                says: Vec::new(),
+                elements: Vec::new(),
+                searches: Vec::new(),
+            },
             rows: Vec::new(),
         }
     }
@@ -99,29 +148,9 @@ impl Known {
         }
     }
 
-    #[inline]
-    pub fn of(&mut self, word: WordId, words: &Words, lexicon: &Lexicon) -> FormWords {
-        let (spoken, shared) = (&mut self.spoken, &mut self.shared);
-        let (says, elements, searches) = (&mut self.says, &mut self.elements, &mut self.searches);
-        self.forms.get(words, word, |form, stem| {
-            let facts = lexicon.facts(form, words.stem_text(stem));
-            if facts.says.is_empty() && facts.elements.is_empty() {
-                return FormWords { spoken: NonZeroU32::MIN, stem };
-            }
-            let number = *shared.entry(key_of(&facts)).or_insert_with(|| {
-                spoken.push(Spoken {
-                    says: (says.len() as u32, facts.says.len() as u16),
-                    elements: (elements.len() as u32, facts.elements.len() as u16),
-                    searches: (searches.len() as u32, facts.searches.len() as u16),
-                    negates: facts.negates,
-                });
-                says.extend_from_slice(&facts.says);
-                elements.extend_from_slice(&facts.elements);
-                searches.extend_from_slice(&facts.searches);
-                spoken.len() as u32 - 1
-            });
-            FormWords { spoken: NonZeroU32::MIN.saturating_add(number), stem }
-        })
+    /// The forms of a text, to be asked one by one.
+    pub fn forms<'k>(&'k mut self, words: &'k Words, lexicon: &'k Lexicon) -> Forms<'k> {
+        Forms { side: self.forms.of(words), entries: &mut self.entries, words, lexicon }
     }
 
     pub fn features(&mut self, word: WordId, words: &Words, model: &Model) -> FormFeatures {
@@ -138,19 +167,19 @@ impl Known {
     }
 
     pub fn spoken(&self, id: SpokenId) -> Spoken {
-        self.spoken[id.0 as usize]
+        self.entries.spoken[id.0 as usize]
     }
 
     pub fn says(&self, spoken: Spoken) -> &[Says] {
-        &self.says[range(spoken.says)]
+        &self.entries.says[range(spoken.says)]
     }
 
     pub fn elements(&self, spoken: Spoken) -> &[Element] {
-        &self.elements[range(spoken.elements)]
+        &self.entries.elements[range(spoken.elements)]
     }
 
     pub fn searches(&self, spoken: Spoken) -> &[Search] {
-        &self.searches[range(spoken.searches)]
+        &self.entries.searches[range(spoken.searches)]
     }
 
     /// What the model adds for a word.

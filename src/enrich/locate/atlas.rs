@@ -27,14 +27,17 @@ pub const PERSON_WORD: u8 = 2;
 pub const AUTHORITY: u8 = 4;
 pub const REGION_ADJECTIVE: u8 = 8;
 pub const UNIT: u8 = 16;
+/// The scan stops here.
+const BEGINS: u8 = 32;
 
 impl Known {
     pub fn is(self, bit: u8) -> bool {
         self.traits & bit != 0
     }
 
-    pub fn says_nothing(self) -> bool {
-        self.group == 0 && self.role == Role::None && self.traits == 0
+    /// Whether something of a place may begin here; told by one bit, which [`Atlas::know`] sets.
+    pub fn begins_something(self) -> bool {
+        self.is(BEGINS)
     }
 }
 
@@ -102,7 +105,15 @@ impl Atlas {
         if grammar::is_unit(form) {
             traits |= UNIT;
         }
-        Known { role: grammar::role(form), traits, group }
+        let role = grammar::role(form);
+        let begins = match role {
+            Role::Street(_) | Role::AnyStreet | Role::Rural | Role::LetterD | Role::LetterS => true,
+            _ => group != 0 || traits & REGION_ADJECTIVE != 0,
+        };
+        if begins {
+            traits |= BEGINS;
+        }
+        Known { role, traits, group }
     }
 
     /// The words of names that a form may stand for.

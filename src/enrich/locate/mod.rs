@@ -158,28 +158,31 @@ impl Locator {
 
     /// Where the text is from; `tokens` are those of `text`.
     pub fn locate(&mut self, text: &str, tokens: &[Token], words: &Words, manner: Manner) -> Place {
-        self.known.clear();
-        self.visits.clear();
         self.pieces.clear();
+        self.known.resize(tokens.len(), Known::default());
+        if self.visits.len() <= tokens.len() {
+            self.visits.resize(tokens.len() + 1, 0);
+        }
         let (mut capitals, mut small) = (false, false);
-        for (token, at) in tokens.iter().zip(0u32..) {
-            let known = self.side.get(words, token.word, |form, _| self.atlas.know(form));
+        let (mut count, mut side) = (0, self.side.of(words));
+        for ((token, slot), at) in tokens.iter().zip(&mut self.known).zip(0u32..) {
+            let known = side.get(token.word, |form, _| self.atlas.know(form));
             // No branch: which tokens are words is no pattern that a processor could foretell.
             let is_word = matches!(token.shape, Shape::Word | Shape::Mixed);
             let known = if is_word { known } else { Known::default() };
             capitals |= is_word & (token.letters == Letters::Capital);
             small |= is_word & (token.letters == Letters::Lower);
-            if !known.says_nothing() {
-                self.visits.push(at);
-            }
-            self.known.push(known);
+            self.visits[count] = at;
+            count += usize::from(known.begins_something());
+            *slot = known;
         }
-        if self.visits.is_empty() {
+        let visits = &self.visits[..count];
+        if visits.is_empty() {
             return Place::default();
         }
         let cased = capitals && small;
         let scan = Scan { atlas: &self.atlas, text, tokens, known: &self.known, manner, cased };
-        scan.collect(&self.visits, &mut self.pieces);
+        scan.collect(visits, &mut self.pieces);
         if self.pieces.is_empty() {
             return Place::default();
         }

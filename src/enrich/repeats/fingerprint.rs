@@ -46,9 +46,9 @@ impl Fingerprinter {
             self.text.resize(room, 0);
         }
         // Every hash is written, and the next one over it if it does not count: no branch, as there is no pattern in it.
-        let mut counted = 0;
+        let (mut counted, mut hashes) = (0, self.hashes.of(words));
         for token in tokens {
-            let hash = self.hashes.get(words, token.word, |form, stem| match form.chars().count() {
+            let hash = hashes.get(token.word, |form, stem| match form.chars().count() {
                 0 => PASSED_OVER,
                 1 | 2 if !form.starts_with(|first: char| first.is_ascii_digit()) => PASSED_OVER,
                 _ => NonZeroU64::new(xxh3_64(words.stem_text(stem).as_bytes())).unwrap_or(PASSED_OVER),

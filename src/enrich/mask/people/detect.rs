@@ -40,21 +40,21 @@ impl People {
             .and(Facts::RESPECT)
             .and(Facts::NETWORK);
         let People { lexicon, side, facts, begins, names } = self;
-        facts.clear();
+        facts.resize(tokens.len(), Facts::NONE);
         names.clear();
         let mut all = Facts::NONE;
         let mut marked = false; // there may be a placeholder
         if begins.len() <= tokens.len() {
             begins.resize(tokens.len() + 1, 0);
         }
-        let mut count = 0;
-        for (at, token) in tokens.iter().enumerate() {
-            let known = side.get(words, token.word, |form, _| lexicon.facts(form).kept());
+        let (mut count, mut side) = (0, side.of(words));
+        for ((at, token), fact) in tokens.iter().enumerate().zip(facts.iter_mut()) {
+            let known = side.get(token.word, |form, _| lexicon.facts(form).kept());
             // No branch: which tokens are words is no pattern that a processor could foretell.
             let known = Facts::of_kept(known).only_if(token.shape == Shape::Word);
             marked |= token.first == 0xE2;
             all = all.and(known);
-            facts.push(known);
+            *fact = known;
             begins[count] = at as u32;
             count += usize::from(may_begin(known, token.letters));
         }
