@@ -5,11 +5,10 @@
 //! dictionaries that are read together find what each would find alone.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 
 use foldhash::fast::FixedState;
 
-use crate::text::{Shape, Side, SideOf, Token, Words, fold, stem_word};
+use crate::text::{ByWord, Shape, Token, WordTable, Words, fold, stem_word};
 
 /// A list of groups of phrases, as it is written: name of the group, phrases.
 pub type PhraseLists = Vec<(String, Vec<String>)>;
@@ -168,27 +167,26 @@ impl PhraseBook {
 /// What a word form can be, in four bytes: where its meanings stand in the arena, and in which dictionaries a phrase
 /// begins with one.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Known(NonZeroU32);
+struct Known(u32);
 
 /// Dictionaries that can be read together.
-const MOST_BOOKS: usize = 3;
+const MOST_BOOKS: usize = 4;
 
 impl Known {
-    const SEEN: u32 = 1;
-    const BEGINS: u32 = 0b1110;
-    const PLACE: u32 = 4;
-    const NOTHING: Known = Known(NonZeroU32::MIN);
+    /// Bits of the dictionaries.
+    const BEGINS: u32 = (1 << MOST_BOOKS) - 1;
+    const NOTHING: Known = Known(0);
 
     fn begins_any(self) -> bool {
-        self.0.get() & Known::BEGINS != 0
+        self.0 & Known::BEGINS != 0
     }
 
     fn begins(self, book: usize) -> bool {
-        self.0.get() >> (book + 1) & 1 != 0
+        self.0 >> book & 1 != 0
     }
 
     fn place(self) -> usize {
-        (self.0.get() >> Known::PLACE) as usize
+        (self.0 >> MOST_BOOKS) as usize
     }
 }
 
@@ -217,8 +215,8 @@ impl Arena {
     #[cold]
     fn add(&mut self, books: &[&PhraseBook], form: &str, stem: &str) -> Known {
         let mut entry = Vec::new();
-        let mut bits = Known::SEEN;
-        for (book, bit) in books.iter().zip(1..) {
+        let mut bits = 0;
+        for (bit, book) in books.iter().enumerate() {
             let meanings = book.meanings(form, stem);
             if meanings.iter().any(|meaning| book.begins_with(*meaning).is_some()) {
                 bits |= 1 << bit;
@@ -229,18 +227,18 @@ impl Arena {
         if entry.len() == books.len() {
             return Known::NOTHING;
         }
-        let place = (self.all.len() as u32) << Known::PLACE;
+        let place = (self.all.len() as u32) << MOST_BOOKS;
         let all = &mut self.all;
         *self.known.entry(entry.into_boxed_slice()).or_insert_with_key(|entry| {
             all.extend_from_slice(entry);
-            Known(NonZeroU32::MIN | (place | bits))
+            Known(place | bits)
         })
     }
 }
 
 /// Reads texts for the phrases of some dictionaries, always the same ones.
 pub struct PhraseReader<const BOOKS: usize = 1> {
-    side: Side<Known>,
+    table: WordTable<Known>,
     arena: Arena,
     /// Tokens of the text that a phrase may begin at.
     begins: Vec<(u32, Known)>,
@@ -249,7 +247,7 @@ pub struct PhraseReader<const BOOKS: usize = 1> {
 impl<const BOOKS: usize> Default for PhraseReader<BOOKS> {
     fn default() -> PhraseReader<BOOKS> {
         const { assert!(BOOKS <= MOST_BOOKS) };
-        PhraseReader { side: Side::new(), arena: Arena::for_books(BOOKS), begins: Vec::new() }
+        PhraseReader { table: WordTable::new(), arena: Arena::for_books(BOOKS), begins: Vec::new() }
     }
 }
 
@@ -274,14 +272,16 @@ impl<const BOOKS: usize> PhraseReader<BOOKS> {
             self.begins.resize(tokens.len() + 1, (0, Known::NOTHING));
         }
         let begins = &mut self.begins[..=tokens.len()];
-        let mut scan = Scan { side: self.side.of(words), arena: &mut self.arena, books: &books, words, tokens };
+        let arena = &mut self.arena;
+        let table = self.table.of(words, |form, stem| arena.add(&books, form, words.stem_text(stem)));
         let mut count = 0;
         for (token, at) in tokens.iter().zip(0u32..) {
-            let known = scan.known(token);
+            let known = table.get(token.word);
             // Every token is written, and the next one over it if none begins here: there is no pattern for a branch.
             begins[count] = (at, known);
             count += usize::from(known.begins_any());
         }
+        let scan = Scan { table, arena, books: &books, tokens };
         let mut done = [0; BOOKS];
         for (at, known) in &begins[..count] {
             let at = *at as usize;
@@ -300,16 +300,15 @@ impl<const BOOKS: usize> PhraseReader<BOOKS> {
 
 /// One text while it is read.
 struct Scan<'s> {
-    side: SideOf<'s, Known>,
-    arena: &'s mut Arena,
+    table: ByWord<'s, Known>,
+    arena: &'s Arena,
     books: &'s [&'s PhraseBook],
-    words: &'s Words,
     tokens: &'s [Token],
 }
 
 impl Scan<'_> {
     /// Group and end of the longest phrase at a token.
-    fn phrase_at(&mut self, book: usize, at: usize, known: Known) -> Option<(u16, usize)> {
+    fn phrase_at(&self, book: usize, at: usize, known: Known) -> Option<(u16, usize)> {
         if is_no_word(&self.tokens[at]) {
             return None;
         }
@@ -317,11 +316,9 @@ impl Scan<'_> {
             Some(token) if !is_no_word(token) => self.known(token),
             _ => Known::NOTHING,
         };
-        let books = self.books;
         let mut longest: Option<(u16, usize)> = None;
-        for place in 0..self.arena.of(known, book).len() {
-            let meaning = self.arena.of(known, book)[place];
-            let Some(begins) = books[book].begins_with(meaning) else { continue };
+        for meaning in self.arena.of(known, book) {
+            let Some(begins) = self.books[book].begins_with(*meaning) else { continue };
             if next != Known::NOTHING
                 && let Some((group, end)) = self.longer_at(book, at, begins, next)
                 && longest.is_none_or(|(_, known)| end > known)
@@ -334,39 +331,35 @@ impl Scan<'_> {
     }
 
     /// Phrases of two words or more; «не» begins a hundred of them, so the second word is looked up before all else.
-    fn longer_at(&mut self, book: usize, at: usize, begins: &Begins, next: Known) -> Option<(u16, usize)> {
-        let books = self.books;
+    fn longer_at(&self, book: usize, at: usize, begins: &Begins, next: Known) -> Option<(u16, usize)> {
+        let phrases = &self.books[book].phrases;
         let mut best: Option<Longer> = None;
-        for place in 0..self.arena.of(next, book).len() {
-            let second = self.arena.of(next, book)[place];
-            for longer in begins.with_second(second) {
+        for second in self.arena.of(next, book) {
+            for longer in begins.with_second(*second) {
                 if best.is_some_and(|best| best.rank < longer.rank) {
                     break;
                 }
-                let phrase = &books[book].phrases[usize::from(longer.phrase)];
+                let phrase = &phrases[usize::from(longer.phrase)];
                 if self.goes_on(book, at + 2, &phrase.words[2..]) {
                     best = Some(*longer);
                     break;
                 }
             }
         }
-        let phrase = &books[book].phrases[usize::from(best?.phrase)];
+        let phrase = &phrases[usize::from(best?.phrase)];
         Some((phrase.group, at + phrase.words.len()))
     }
 
-    fn goes_on(&mut self, book: usize, from: usize, wanted: &[u16]) -> bool {
-        let tokens = self.tokens;
-        let Some(tokens) = tokens.get(from..from + wanted.len()) else { return wanted.is_empty() };
+    fn goes_on(&self, book: usize, from: usize, wanted: &[u16]) -> bool {
+        let Some(tokens) = self.tokens.get(from..from + wanted.len()) else { return wanted.is_empty() };
         tokens.iter().zip(wanted).all(|(token, wanted)| {
             let known = self.known(token);
             self.arena.of(known, book).contains(wanted) && !is_no_word(token)
         })
     }
 
-    #[inline]
-    fn known(&mut self, token: &Token) -> Known {
-        let (arena, books, words) = (&mut *self.arena, self.books, self.words);
-        self.side.get(token.word, |form, stem| arena.add(books, form, words.stem_text(stem)))
+    fn known(&self, token: &Token) -> Known {
+        self.table.get(token.word)
     }
 }
 

@@ -3,25 +3,18 @@
 //! lexicon says the same share one entry, so a worker keeps a few thousand of them, and most words have the empty one.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 
 use foldhash::fast::FixedState;
 
 use super::lexicon::{Element, FormFacts, Lexicon, Says, Search};
 use super::model::{Model, Row};
-use crate::text::{Side, SideOf, StemId, WordId, Words};
+use crate::text::{ByWord, Side, StemId, WordId, WordTable, Words};
 
 /// What the lexicon says of a word form, and its stem: they are asked together.
 #[derive(Clone, Copy)]
 pub struct FormWords {
-    spoken: NonZeroU32,
+    pub spoken: SpokenId,
     pub stem: StemId,
-}
-
-impl FormWords {
-    pub fn spoken(self) -> SpokenId {
-        SpokenId(self.spoken.get() - 1)
-    }
 }
 
 /// What the model knows of a word form.
@@ -65,7 +58,7 @@ impl Spoken {
 /// Facts of the word forms seen so far.
 pub struct Known {
     generation: u32,
-    forms: Side<FormWords>,
+    forms: WordTable<FormWords>,
     features: Side<FormFeatures>,
     entries: Entries,
     rows: Vec<Row>,
@@ -80,34 +73,14 @@ struct Entries {
     searches: Vec<Search>,
 }
 
-/// The forms of one text.
-pub struct Forms<'k> {
-    side: SideOf<'k, FormWords>,
-    entries: &'k mut Entries,
-    words: &'k Words,
-    lexicon: &'k Lexicon,
-}
-
-impl Forms<'_> {
-    /// [`WordId::NONE`] says nothing.
-    #[inline]
-    pub fn get(&mut self, word: WordId) -> FormWords {
-        let (entries, words, lexicon) = (&mut *self.entries, self.words, self.lexicon);
-        self.side.get(word, |form, stem| {
-            let spoken = if word == WordId::NONE { 0 } else { entries.add(&lexicon.facts(form, words.stem_text(stem))) };
-            FormWords { spoken: NonZeroU32::MIN.saturating_add(spoken), stem }
-        })
-    }
-}
-
 impl Entries {
     /// The number of what is said.
-    fn add(&mut self, facts: &FormFacts) -> u32 {
+    fn add(&mut self, facts: &FormFacts) -> SpokenId {
         if facts.says.is_empty() && facts.elements.is_empty() {
-            return SpokenId::NOTHING.0;
+            return SpokenId::NOTHING;
         }
         let Entries { spoken, shared, says, elements, searches } = self;
-        *shared.entry(key_of(facts)).or_insert_with(|| {
+        SpokenId(*shared.entry(key_of(facts)).or_insert_with(|| {
             spoken.push(Spoken {
                 says: (says.len() as u32, facts.says.len() as u16),
                 elements: (elements.len() as u32, facts.elements.len() as u16),
@@ -118,7 +91,7 @@ impl Entries {
             elements.extend_from_slice(&facts.elements);
             searches.extend_from_slice(&facts.searches);
             spoken.len() as u32 - 1
-        })
+        }))
     }
 }
 
@@ -126,7 +99,7 @@ impl Default for Known {
     fn default() -> Known {
         Known {
             generation: 0,
-            forms: Side::new(),
+            forms: WordTable::new(),
             features: Side::new(),
             entries: Entries {
                 spoken: vec![Spoken::default()],
@@ -148,9 +121,15 @@ impl Known {
         }
     }
 
-    /// The forms of a text, to be asked one by one.
-    pub fn forms<'k>(&'k mut self, words: &'k Words, lexicon: &'k Lexicon) -> Forms<'k> {
-        Forms { side: self.forms.of(words), entries: &mut self.entries, words, lexicon }
+    /// What the lexicon says of each form.
+    #[inline]
+    pub fn forms(&mut self, words: &Words, lexicon: &Lexicon) -> ByWord<'_, FormWords> {
+        let entries = &mut self.entries;
+        self.forms.of(words, |form, stem| {
+            let said = !form.is_empty();
+            let spoken = if said { entries.add(&lexicon.facts(form, words.stem_text(stem))) } else { SpokenId::NOTHING };
+            FormWords { spoken, stem }
+        })
     }
 
     pub fn features(&mut self, word: WordId, words: &Words, model: &Model) -> FormFeatures {

@@ -132,15 +132,15 @@ impl Reader {
             self.visits.resize(tokens.len() + 1, Visit::default());
         }
         let (mut at, mut count) = (self.text, 0);
-        let mut forms = self.known.forms(words, lexicon);
+        let forms = self.known.forms(words, lexicon);
         let (visits, mentions, text) = (&mut self.visits[..=tokens.len()], &mut self.mentions[..], self.text);
         for (number, token) in (0u32..).zip(tokens) {
             let known = forms.get(token.word);
             at += steps(token);
             let mentions = count_in(mentions, known.stem, text);
             // Every token is written, and the next one over it if it says nothing: no branch, as there is no pattern in it.
-            visits[count] = Visit { token: number, at, spoken: known.spoken(), mentions };
-            count += usize::from(known.spoken() != SpokenId::NOTHING);
+            visits[count] = Visit { token: number, at, spoken: known.spoken, mentions };
+            count += usize::from(known.spoken != SpokenId::NOTHING);
         }
         for place in 0..count {
             self.hit(lexicon, self.visits[place]);
@@ -177,12 +177,13 @@ impl Reader {
                 model.add_bigram(before, features.hash, &mut self.sums);
             }
             before = features.hash;
-            if known.spoken() != SpokenId::NOTHING {
-                self.hit(lexicon, Visit { token: number as u32, at, spoken: known.spoken(), mentions });
+            if known.spoken != SpokenId::NOTHING {
+                self.hit(lexicon, Visit { token: number as u32, at, spoken: known.spoken, mentions });
             }
         }
     }
 
+    #[inline]
     fn hit(&mut self, lexicon: &Lexicon, visit: Visit) {
         let number = self.hits.len() as u32;
         let at = visit.at;
@@ -349,7 +350,7 @@ impl Reader {
 }
 
 /// How often the stem was met in this text, this time included.
-#[inline]
+#[inline(always)]
 fn count_in(mentions: &mut [(u32, u16)], stem: StemId, text: u32) -> u16 {
     let seen = &mut mentions[stem.index()];
     let before = if seen.0 == text { seen.1 } else { 0 };

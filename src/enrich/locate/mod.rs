@@ -24,7 +24,7 @@ pub use evidence::{Evidence, Meaning};
 use resolve::Scales;
 use scan::Scan;
 
-use crate::text::{Letters, Shape, Side, Token, Words};
+use crate::text::{Letters, Shape, Token, WordTable, Words};
 
 /// What kind of text is read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -133,7 +133,7 @@ pub struct Place {
 /// Finds places in texts. One per worker; buffers are used again.
 pub struct Locator {
     atlas: Arc<Atlas>,
-    side: Side<Known>,
+    table: WordTable<Known>,
     known: Vec<Known>,
     visits: Vec<u32>,
     pieces: Vec<Evidence>,
@@ -144,7 +144,7 @@ impl Locator {
     pub fn new(atlas: Arc<Atlas>) -> Locator {
         Locator {
             atlas,
-            side: Side::new(),
+            table: WordTable::new(),
             known: Vec::new(),
             visits: Vec::new(),
             pieces: Vec::new(),
@@ -164,12 +164,12 @@ impl Locator {
             self.visits.resize(tokens.len() + 1, 0);
         }
         let (mut capitals, mut small) = (false, false);
-        let (mut count, mut side) = (0, self.side.of(words));
+        let mut count = 0;
+        let table = self.table.of(words, |form, _| self.atlas.know(form));
         for ((token, slot), at) in tokens.iter().zip(&mut self.known).zip(0u32..) {
-            let known = side.get(token.word, |form, _| self.atlas.know(form));
             // No branch: which tokens are words is no pattern that a processor could foretell.
             let is_word = matches!(token.shape, Shape::Word | Shape::Mixed);
-            let known = if is_word { known } else { Known::default() };
+            let known = if is_word { table.get(token.word) } else { Known::default() };
             capitals |= is_word & (token.letters == Letters::Capital);
             small |= is_word & (token.letters == Letters::Lower);
             self.visits[count] = at;

@@ -4,19 +4,18 @@
 //! Invariants: tokens of identifiers found elsewhere and placeholders are walls that nobody looks through; what is found
 //! is ordered and apart.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::super::{MaskKind, MaskSpan};
 use super::lexicon::{Facts, PersonLexicon};
 use super::reader::Reader;
 use super::sequence::Step;
-use crate::text::{Letters, Shape, Side, Token, Words};
+use crate::text::{Letters, Shape, Token, WordTable, Words};
 
 /// The detector of one worker; buffers are used again.
 pub struct People {
     lexicon: Arc<PersonLexicon>,
-    side: Side<NonZeroU32>,
+    table: WordTable<Facts>,
     facts: Vec<Facts>,
     /// Tokens that may begin a name.
     begins: Vec<u32>,
@@ -25,7 +24,7 @@ pub struct People {
 
 impl People {
     pub fn new(lexicon: Arc<PersonLexicon>) -> People {
-        People { lexicon, side: Side::new(), facts: Vec::new(), begins: Vec::new(), names: Vec::new() }
+        People { lexicon, table: WordTable::new(), facts: Vec::new(), begins: Vec::new(), names: Vec::new() }
     }
 
     /// Adds the names and handles of a text to `found`, which are in order but after what `taken` has. `taken` are the
@@ -39,7 +38,7 @@ impl People {
             .and(Facts::INTRODUCES)
             .and(Facts::RESPECT)
             .and(Facts::NETWORK);
-        let People { lexicon, side, facts, begins, names } = self;
+        let People { lexicon, table, facts, begins, names } = self;
         facts.resize(tokens.len(), Facts::NONE);
         names.clear();
         let mut all = Facts::NONE;
@@ -47,11 +46,11 @@ impl People {
         if begins.len() <= tokens.len() {
             begins.resize(tokens.len() + 1, 0);
         }
-        let (mut count, mut side) = (0, side.of(words));
+        let mut count = 0;
+        let table = table.of(words, |form, _| lexicon.facts(form));
         for ((at, token), fact) in tokens.iter().enumerate().zip(facts.iter_mut()) {
-            let known = side.get(token.word, |form, _| lexicon.facts(form).kept());
             // No branch: which tokens are words is no pattern that a processor could foretell.
-            let known = Facts::of_kept(known).only_if(token.shape == Shape::Word);
+            let known = table.get(token.word).only_if(token.shape == Shape::Word);
             marked |= token.first == 0xE2;
             all = all.and(known);
             *fact = known;

@@ -3,7 +3,6 @@
 //! word and kept in a side table.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 
 use foldhash::fast::FixedState;
 
@@ -104,15 +103,6 @@ impl Facts {
 
     fn add(&mut self, other: Facts) {
         self.0 |= other.0;
-    }
-
-    /// As tables keep them: never zero, so that nothing is spent on telling what is known.
-    pub fn kept(self) -> NonZeroU32 {
-        NonZeroU32::MIN | self.0 << 1
-    }
-
-    pub fn of_kept(kept: NonZeroU32) -> Facts {
-        Facts(kept.get() >> 1)
     }
 
     /// These if the condition holds, else none.
