@@ -35,17 +35,25 @@ impl SpokenId {
 }
 
 /// What the lexicon says of a word; ranges into the arenas.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub struct Spoken {
     says: (u32, u16),
     elements: (u32, u16),
+    /// The first of them, filled up with [`Lexicon::no_element`]: most words have no more, and that needs no loop.
+    pub first_elements: [Element; FIRST],
     /// Searches for phrases that begin with this word.
     searches: (u32, u16),
     /// May begin the search for a negation.
     pub negates: bool,
 }
 
+/// Elements that a word tells without a look into the arenas.
+const FIRST: usize = 2;
+
 impl Spoken {
+    const NOTHING: Spoken =
+        Spoken { says: (0, 0), elements: (0, 0), first_elements: [0; FIRST], searches: (0, 0), negates: false };
+
     pub fn says_something(self) -> bool {
         self.says.1 > 0
     }
@@ -75,15 +83,20 @@ struct Entries {
 
 impl Entries {
     /// The number of what is said.
-    fn add(&mut self, facts: &FormFacts) -> SpokenId {
+    fn add(&mut self, facts: &FormFacts, no_element: Element) -> SpokenId {
         if facts.says.is_empty() && facts.elements.is_empty() {
             return SpokenId::NOTHING;
         }
         let Entries { spoken, shared, says, elements, searches } = self;
+        let mut first_elements = [no_element; FIRST];
+        for (first, element) in first_elements.iter_mut().zip(&facts.elements) {
+            *first = *element;
+        }
         SpokenId(*shared.entry(key_of(facts)).or_insert_with(|| {
             spoken.push(Spoken {
                 says: (says.len() as u32, facts.says.len() as u16),
                 elements: (elements.len() as u32, facts.elements.len() as u16),
+                first_elements,
                 searches: (searches.len() as u32, facts.searches.len() as u16),
                 negates: facts.negates,
             });
@@ -102,7 +115,7 @@ impl Default for Known {
             forms: WordTable::new(),
             features: Side::new(),
             entries: Entries {
-                spoken: vec![Spoken::default()],
+                spoken: vec![Spoken::NOTHING],
                 shared: HashMap::default(),
                 says: Vec::new(),
                 elements: Vec::new(),
@@ -126,8 +139,10 @@ impl Known {
     pub fn forms(&mut self, words: &Words, lexicon: &Lexicon) -> ByWord<'_, FormWords> {
         let entries = &mut self.entries;
         self.forms.of(words, |form, stem| {
-            let said = !form.is_empty();
-            let spoken = if said { entries.add(&lexicon.facts(form, words.stem_text(stem))) } else { SpokenId::NOTHING };
+            let spoken = match form {
+                "" => SpokenId::NOTHING,
+                form => entries.add(&lexicon.facts(form, words.stem_text(stem)), lexicon.no_element()),
+            };
             FormWords { spoken, stem }
         })
     }
@@ -155,6 +170,12 @@ impl Known {
 
     pub fn elements(&self, spoken: Spoken) -> &[Element] {
         &self.entries.elements[range(spoken.elements)]
+    }
+
+    /// Those after [`Spoken::first_elements`].
+    #[inline]
+    pub fn more_elements(&self, spoken: Spoken) -> &[Element] {
+        if usize::from(spoken.elements.1) <= FIRST { &[] } else { &self.elements(spoken)[FIRST..] }
     }
 
     pub fn searches(&self, spoken: Spoken) -> &[Search] {

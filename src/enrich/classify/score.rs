@@ -123,7 +123,7 @@ impl Reader {
             self.mentions.resize(words.len() + 1024, (0, 0)); // there are no more stems than words
         }
         self.heard.resize(lexicon.phrases.len(), 0);
-        self.met.resize(lexicon.phrases_of.len(), 0);
+        self.met.resize(usize::from(lexicon.no_element()) + 1, 0);
     }
 
     /// By the lexicon alone. What is no word is looked up too, and says nothing: that is cheaper than to ask what it is.
@@ -142,9 +142,18 @@ impl Reader {
             visits[count] = Visit { token: number, at, spoken: known.spoken, mentions };
             count += usize::from(known.spoken != SpokenId::NOTHING);
         }
-        for place in 0..count {
-            self.hit(lexicon, self.visits[place]);
+        self.speakers.resize(count + 1, 0);
+        self.searchers.resize(count + 1, 0);
+        let (mut speakers, mut searchers) = (0, 0);
+        for number in 0..count {
+            let spoken = self.hit(lexicon, self.visits[number]);
+            self.speakers[speakers] = number as u32;
+            speakers += usize::from(spoken.says_something());
+            self.searchers[searchers] = number as u32;
+            searchers += usize::from(spoken.searches_something());
         }
+        self.speakers.truncate(speakers);
+        self.searchers.truncate(searchers);
     }
 
     fn look_up_with(
@@ -178,29 +187,29 @@ impl Reader {
             }
             before = features.hash;
             if known.spoken != SpokenId::NOTHING {
-                self.hit(lexicon, Visit { token: number as u32, at, spoken: known.spoken, mentions });
+                let hit = self.hits.len() as u32;
+                let spoken = self.hit(lexicon, Visit { token: number as u32, at, spoken: known.spoken, mentions });
+                self.speakers.extend(spoken.says_something().then_some(hit));
+                self.searchers.extend(spoken.searches_something().then_some(hit));
             }
         }
     }
 
     #[inline]
-    fn hit(&mut self, lexicon: &Lexicon, visit: Visit) {
-        let number = self.hits.len() as u32;
+    fn hit(&mut self, lexicon: &Lexicon, visit: Visit) -> Spoken {
         let at = visit.at;
         let spoken = self.known.spoken(visit.spoken);
-        for element in self.known.elements(spoken) {
+        for element in spoken.first_elements {
+            self.met[usize::from(element)] = at;
+        }
+        for element in self.known.more_elements(spoken) {
             self.met[usize::from(*element)] = at;
-        }
-        if spoken.says_something() {
-            self.speakers.push(number);
-        }
-        if spoken.searches_something() {
-            self.searchers.push(number);
         }
         self.negates |= spoken.negates;
         let mentions = MENTIONS.get(usize::from(visit.mentions)).copied().unwrap_or(0.0);
         let factor = self.lead(lexicon, at) * mentions;
         self.hits.push(Hit { at, token: visit.token, spoken, factor });
+        spoken
     }
 
     /// The beginning of a text speaks louder.
@@ -353,7 +362,7 @@ impl Reader {
 #[inline(always)]
 fn count_in(mentions: &mut [(u32, u16)], stem: StemId, text: u32) -> u16 {
     let seen = &mut mentions[stem.index()];
-    let before = if seen.0 == text { seen.1 } else { 0 };
+    let before = seen.1 * u16::from(seen.0 == text); // no branch
     *seen = (text, before.saturating_add(1));
     seen.1
 }
