@@ -180,7 +180,8 @@ impl ToneReader {
 
     fn phrases(&mut self, words: &Words, tokens: &[Token], mut found: impl FnMut(usize, Hit)) {
         let books = [&self.book.kinds, &self.book.others];
-        self.phrases.read_all(books, words, tokens, |book, hit| found(book * KIND_GROUPS + usize::from(hit.group), hit));
+        self.phrases
+            .read_all(books, words, tokens, |book, hit| found(book * KIND_GROUPS + usize::from(hit.group), hit));
     }
 
     fn kind(&self, found: &Found, marks: &Marks) -> Option<MessageKind> {
@@ -274,6 +275,7 @@ fn urgency(found: &Found) -> Urgency {
 struct Marks {
     questions: u32,
     exclamations: u32,
+    /// Not counted where nobody shouts.
     words: u32,
     shouted: u32,
 }
@@ -282,14 +284,14 @@ impl Marks {
     fn of(tokens: &[Token]) -> Marks {
         let mut marks = Marks::default();
         for token in tokens {
-            // No branch: which tokens are words is no pattern that a processor could foretell.
-            let is_mark = token.shape == Shape::Punct;
-            marks.questions += u32::from(is_mark & (token.first == b'?'));
-            marks.exclamations += u32::from(is_mark & (token.first == b'!'));
-            let is_word = token.shape == Shape::Word;
-            let loud = (token.letters == Letters::Upper) & (token.end - token.start > 6);
-            marks.words += u32::from(is_word);
-            marks.shouted += u32::from(is_word & loud);
+            marks.questions += u32::from(token.ends_sentence & (token.first == b'?'));
+            marks.exclamations += u32::from(token.ends_sentence & (token.first == b'!'));
+            if token.letters == Letters::Upper {
+                marks.shouted += u32::from(token.shape == Shape::Word && token.end - token.start > 6);
+            }
+        }
+        if marks.shouted > 0 {
+            marks.words = tokens.iter().filter(|token| token.shape == Shape::Word).count() as u32;
         }
         marks
     }

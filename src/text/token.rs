@@ -41,6 +41,8 @@ pub struct Token {
     pub letters: Letters,
     /// First byte of the token.
     pub first: u8,
+    /// A sentence ends here: with a full stop and the like, or with the line.
+    pub ends_sentence: bool,
 }
 
 impl Token {

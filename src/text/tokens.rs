@@ -162,7 +162,15 @@ fn russian_word(text: &str, start: usize, words: &mut Words, tokens: &mut Tokens
         None => new_word(&text[start..end], read.key, words, tokens),
     };
     let (start, first, letters) = (start as u32, bytes[start], read.letters);
-    tokens.all.push(Token { start, end: end as u32, word: id, shape: Shape::Word, letters, first });
+    tokens.all.push(Token {
+        start,
+        end: end as u32,
+        word: id,
+        shape: Shape::Word,
+        letters,
+        first,
+        ends_sentence: false,
+    });
     over_blank(bytes, end)
 }
 
@@ -241,7 +249,15 @@ fn word(text: &str, start: usize, words: &mut Words, tokens: &mut Tokens) -> usi
     };
     let (shape, letters) = (seen.shape(), seen.letters(begins_capital));
     let first = bytes[start];
-    tokens.all.push(Token { start: start as u32, end: at as u32, word: id, shape, letters, first });
+    tokens.all.push(Token {
+        start: start as u32,
+        end: at as u32,
+        word: id,
+        shape,
+        letters,
+        first,
+        ends_sentence: false,
+    });
     at
 }
 
@@ -303,7 +319,15 @@ fn slow_word(text: &str, start: usize, words: &mut Words, tokens: &mut Tokens) -
     };
     let (shape, letters) = (seen.shape(), seen.letters(begins_capital));
     let first = text.as_bytes()[start];
-    tokens.all.push(Token { start: start as u32, end: end as u32, word: id, shape, letters, first });
+    tokens.all.push(Token {
+        start: start as u32,
+        end: end as u32,
+        word: id,
+        shape,
+        letters,
+        first,
+        ends_sentence: false,
+    });
     end
 }
 
@@ -326,7 +350,16 @@ fn other(text: &str, at: usize, words: &mut Words, tokens: &mut Tokens) -> usize
 
 fn push_mark(tokens: &mut Vec<Token>, first: u8, start: usize, end: usize) {
     let (start, end) = (start as u32, end as u32);
-    tokens.push(Token { start, end, word: WordId::NONE, shape: Shape::Punct, letters: Letters::Lower, first });
+    let ends_sentence = matches!(first, b'.' | b'!' | b'?' | b';');
+    tokens.push(Token {
+        start,
+        end,
+        word: WordId::NONE,
+        shape: Shape::Punct,
+        letters: Letters::Lower,
+        first,
+        ends_sentence,
+    });
 }
 
 /// Line ends one after another are one break, which ends where the last of them does.
@@ -338,5 +371,13 @@ fn push_break(tokens: &mut Vec<Token>, start: usize, end: usize) {
         return;
     }
     let (start, end) = (start as u32, end as u32);
-    tokens.push(Token { start, end, word: WordId::NONE, shape: Shape::Break, letters: Letters::Lower, first: b'\n' });
+    tokens.push(Token {
+        start,
+        end,
+        word: WordId::NONE,
+        shape: Shape::Break,
+        letters: Letters::Lower,
+        first: b'\n',
+        ends_sentence: true,
+    });
 }

@@ -6,7 +6,7 @@ use super::known::{Known, Spoken, SpokenId};
 use super::lexicon::{Condition, Element, Lexicon, Phrase, Says, Search};
 use super::model::{Model, Row};
 pub use super::sums::Sums;
-use crate::text::{Shape, StemId, Token, WordId, Words};
+use crate::text::{StemId, Token, WordId, Words};
 
 /// Tokens that are read; a longer text has said what it is about by then.
 pub const LONGEST: usize = 4096;
@@ -169,7 +169,7 @@ impl Reader {
         for (number, token) in tokens.iter().enumerate() {
             at += steps(token);
             if token.word == WordId::NONE {
-                if ends_sentence(token) {
+                if token.ends_sentence {
                     before = 0;
                 }
                 continue;
@@ -370,7 +370,7 @@ fn count_in(mentions: &mut [(u32, u16)], stem: StemId, text: u32) -> u16 {
 /// How many places a token takes.
 fn steps(token: &Token) -> u32 {
     let is_word = token.word != WordId::NONE;
-    u32::from(is_word) + SENTENCE * u32::from(!is_word & ends_sentence(token))
+    u32::from(is_word) + SENTENCE * u32::from(!is_word & token.ends_sentence)
 }
 
 /// What the n-th mention of a word adds to its damped frequency, and to the square of it.
@@ -380,9 +380,4 @@ pub fn grown(mentions: u16) -> (f32, f32) {
     }
     let (now, before) = (1.0 + f32::from(mentions).ln(), 1.0 + f32::from(mentions - 1).ln());
     (now - before, now * now - before * before)
-}
-
-pub fn ends_sentence(token: &Token) -> bool {
-    let stop = (token.first == b'.') | (token.first == b'!') | (token.first == b'?') | (token.first == b';');
-    (token.shape == Shape::Break) | (token.shape == Shape::Punct) & stop
 }

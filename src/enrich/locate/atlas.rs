@@ -8,7 +8,7 @@ use super::forms::{self, forms, is_adjective};
 use super::grammar::{self, Role};
 use crate::config::gazetteer::{Gazetteer, SettlementKind};
 use crate::config::reference::{Reference, Territory, TerritoryKind};
-use crate::text::fold;
+use crate::text::{fold, stem_word};
 
 /// What is known of a word form.
 #[derive(Clone, Copy, Default, Debug)]
@@ -68,6 +68,8 @@ pub struct Atlas {
     /// By first word: the names that begin with it, longest first.
     starts: Vec<Vec<u16>>,
     pub(super) names: Vec<Name>,
+    /// By street of the gazetteer: the stems of its words.
+    street_stems: Vec<Vec<Box<str>>>,
     people: HashMap<String, u8>,
 }
 
@@ -137,6 +139,11 @@ impl Atlas {
         settlements.chain(quarters).map(|territory| territory as u16)
     }
 
+    /// The stems of the words of a street, by its number in the gazetteer; none for a number that no street has.
+    pub fn street_stems(&self, street: u16) -> &[Box<str>] {
+        self.street_stems.get(usize::from(street)).map_or(&[], Vec::as_slice)
+    }
+
     /// The municipality of a territory: the city of a city district, else itself.
     pub fn municipality(&self, territory: u16) -> u16 {
         self.territories[usize::from(territory)].parent.map_or(territory, |parent| parent as u16)
@@ -200,6 +207,8 @@ impl Making {
         for (street, index) in gazetteer.streets.iter().zip(0u16..) {
             let declines = is_adjective(&fold(street.bare.split(' ').next().unwrap_or_default()));
             self.name(&street.bare, declines, |entry| push(&mut entry.streets, index));
+            let stems = street.name.split_whitespace().map(|word| stem_word(&fold(word)).into_boxed_str());
+            self.atlas.street_stems.push(stems.collect());
         }
     }
 
