@@ -1,6 +1,6 @@
 //! Phrases of a dictionary found in the tokens of a text. A phrase is words one after another: `вода` means every form of
 //! the word, `=вод` this form only, `водоснаб*` every word that begins so. Punctuation between its words ends a phrase.
-//! Owner: a dictionary is shared and read only; the side table belongs to the worker. Invariants: what a word can be in a
+//! Owner: a dictionary is shared and read only; the table of words belongs to the worker. Invariants: what a word can be in a
 //! phrase is found out once per word form, so a text costs one table read a word, however many dictionaries are read for;
 //! dictionaries that are read together find what each would find alone.
 

@@ -1,6 +1,6 @@
 //! What a word can be in a name: given name, patronymic, surname, or a word that announces or forbids one.
 //! Owner: the process (shared, read only). Invariant: facts depend on the folded form alone, so they are made once per
-//! word and kept in a side table.
+//! word and kept in a table of words.
 
 use std::collections::HashMap;
 
