@@ -143,15 +143,13 @@ struct Found {
 /// The reader of one worker.
 pub struct ToneReader {
     book: Arc<ToneBook>,
-    kinds: PhraseReader,
-    others: PhraseReader,
+    phrases: PhraseReader<2>,
     says_something: Side<bool>,
 }
 
 impl ToneReader {
     pub fn new(book: Arc<ToneBook>) -> ToneReader {
-        let (kinds, others) = (PhraseReader::default(), PhraseReader::default());
-        ToneReader { book, kinds, others, says_something: Side::new() }
+        ToneReader { book, phrases: PhraseReader::default(), says_something: Side::new() }
     }
 
     /// How the text of these tokens is meant.
@@ -175,13 +173,15 @@ impl ToneReader {
     /// Every phrase that spoke: its group and tokens `[start, end)`.
     pub fn explain(&mut self, words: &Words, tokens: &[Token]) -> Vec<(&'static str, u32, u32)> {
         let mut spoke = Vec::new();
-        self.phrases(words, tokens, |group, hit| spoke.push((GROUPS[group], hit.start, hit.end)));
-        spoke
+        self.phrases(words, tokens, |group, hit| spoke.push((group, hit)));
+        spoke.sort_by_key(|(group, _)| *group >= KIND_GROUPS); // what tells the kind first
+        spoke.into_iter().map(|(group, hit)| (GROUPS[group], hit.start, hit.end)).collect()
     }
 
     fn phrases(&mut self, words: &Words, tokens: &[Token], mut found: impl FnMut(usize, Hit)) {
-        self.kinds.read(&self.book.kinds, words, tokens, |hit| found(usize::from(hit.group), hit));
-        self.others.read(&self.book.others, words, tokens, |hit| found(KIND_GROUPS + usize::from(hit.group), hit));
+        let books = [&self.book.kinds, &self.book.others];
+        self.phrases
+            .read_all(books, words, tokens, |book, hit| found(book * KIND_GROUPS + usize::from(hit.group), hit));
     }
 
     fn kind(&self, found: &Found, marks: &Marks) -> Option<MessageKind> {
@@ -275,6 +275,7 @@ fn urgency(found: &Found) -> Urgency {
 struct Marks {
     questions: u32,
     exclamations: u32,
+    /// Not counted where nobody shouts.
     words: u32,
     shouted: u32,
 }
@@ -283,17 +284,14 @@ impl Marks {
     fn of(tokens: &[Token]) -> Marks {
         let mut marks = Marks::default();
         for token in tokens {
-            match token.shape {
-                Shape::Punct => {
-                    marks.questions += u32::from(token.first == b'?');
-                    marks.exclamations += u32::from(token.first == b'!');
-                }
-                Shape::Word => {
-                    marks.words += 1;
-                    marks.shouted += u32::from(token.letters == Letters::Upper && token.end - token.start > 6);
-                }
-                _ => {}
+            marks.questions += u32::from(token.ends_sentence & (token.first == b'?'));
+            marks.exclamations += u32::from(token.ends_sentence & (token.first == b'!'));
+            if token.letters == Letters::Upper {
+                marks.shouted += u32::from(token.shape == Shape::Word && token.end - token.start > 6);
             }
+        }
+        if marks.shouted > 0 {
+            marks.words = tokens.iter().filter(|token| token.shape == Shape::Word).count() as u32;
         }
         marks
     }

@@ -3,6 +3,7 @@
 
 pub mod dictionaries;
 mod extras;
+mod house_key;
 pub mod mapper;
 mod plan;
 mod proposing;

@@ -4,23 +4,23 @@
 
 use std::sync::Arc;
 
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::enrich::answer::AnswerFacts;
 use crate::enrich::classify::score::Reader;
 use crate::enrich::enricher::Enricher;
 use crate::enrich::locate::sources::{refine, sure};
-use crate::enrich::locate::{How, Locator, Manner, Place, StreetFound};
+use crate::enrich::locate::{How, Locator, Manner, Place};
 use crate::enrich::mask::{MaskCounts, mask_into};
 use crate::enrich::tone;
 use crate::mapping::dictionaries::Dictionaries;
+use crate::mapping::house_key::HouseKeys;
 use crate::mapping::mapper::Texts;
 use crate::mapping::proposing::Proposer;
 use crate::model::case::{BlockId, Case, TerritoryId, TopicId};
 use crate::model::facts::Facts;
 use crate::model::reading::{Answer, Guess, Message, Reading};
 use crate::model::words::{Basis, Decision, Emotion, Placed};
-use crate::text::{fold, stem_word};
 
 /// A territory that words name with less certainty (of 100) is not taken for that of the case.
 const PLACE_THRESHOLD: u8 = 50;
@@ -31,6 +31,7 @@ pub struct Understanding {
     enricher: Enricher,
     reader: Reader,
     locator: Locator,
+    houses: HouseKeys,
     proposer: Proposer,
     by_text: Place,
     by_address: Place,
@@ -43,6 +44,7 @@ impl Understanding {
             enricher: Enricher::new(&dictionaries.texts),
             reader: Reader::new(),
             locator: Locator::new(dictionaries.atlas.clone()),
+            houses: HouseKeys::default(),
             proposer: Proposer::new(dictionaries.clone()),
             dictionaries,
             by_text: Place::default(),
@@ -77,7 +79,7 @@ impl Understanding {
             self.reading.is_unsure = outcome.unknown;
         }
         self.by_text = self.locator.locate(text, tokens, words, Manner::Text);
-        self.reading.address_key = self.house_key(text, &self.by_text);
+        self.reading.address_key = self.houses.key(self.locator.atlas(), words, text, &self.by_text);
     }
 
     fn read_message(&mut self) {
@@ -120,30 +122,10 @@ impl Understanding {
         mask_into(address, out); // what names streets is no name of a person
         let (words, tokens) = self.enricher.tokenize(address);
         self.by_address = self.locator.locate(address, tokens, words, Manner::Address);
-        match self.house_key(address, &self.by_address) {
+        match self.houses.key(self.locator.atlas(), words, address, &self.by_address) {
             0 => {}
             key => self.reading.address_key = key,
         }
-    }
-
-    /// Hash of street and house as the text has them; zero when one is missing.
-    fn house_key(&self, text: &str, place: &Place) -> u64 {
-        let street = match place.street {
-            Some(StreetFound::Known(index)) => {
-                let streets = &self.locator.atlas().gazetteer().streets;
-                streets.get(usize::from(index)).map_or("", |street| street.name.as_str())
-            }
-            Some(StreetFound::Written(start, end)) => text.get(start as usize..end as usize).unwrap_or_default(),
-            None => "",
-        };
-        let house = place.house.of(text);
-        if street.is_empty() || house.is_empty() {
-            return 0;
-        }
-        let house: String = house.chars().filter(|letter| letter.is_alphanumeric()).collect();
-        let number = xxh3_64(fold(&house).as_bytes());
-        let stems = street.split_whitespace().map(|word| stem_word(&fold(word)));
-        stems.fold(number, |hash, stem| xxh3_64_with_seed(stem.as_bytes(), hash)).max(1)
     }
 
     /// Fills what the source leaves open.

@@ -1,139 +1,101 @@
-//! Russian letters read sixteen at once: how long a word is, its folded key and where its capitals stand, in plain 64-bit
-//! arithmetic over lanes of two bytes, a letter each. Owner: [`super::tokens`]. Invariants: what is read here is what a
-//! walk over the letters gives (a test compares them); whatever is not Russian letters alone is refused, not guessed.
+//! Russian letters read sixteen at once: how long a word is, its folded key and where its capitals stand. Arrays of lanes of
+//! two bytes, a letter each, without a branch: the compiler makes vector instructions of the loops.
+//! Owner: [`super::tokens`]. Invariants: what is read here is what a walk over the letters gives (a test compares them);
+//! whatever is not Russian letters alone is refused, not guessed.
 
 use super::key::{Key, RUSSIAN};
-use super::tokens::Letters;
+use super::token::Letters;
 
-/// Bytes that are looked at: 16 letters.
-pub const REACH: usize = 32;
+/// Letters that are looked at; a word has to be shorter.
+const LANES: usize = 16;
+/// The bytes of them.
+pub const REACH: usize = LANES * 2;
 
-/// The same number in every lane.
-const fn each(lane: u8) -> u128 {
-    lane as u128 * 0x0001_0001_0001_0001_0001_0001_0001_0001
-}
+/// The highest bit of a byte: the answer of comparisons.
+const ANSWER: u16 = 0x80;
 
-/// Bit 7 of every lane: the answer of comparisons.
-const ANSWER: u128 = each(0x80);
-
-/// By length in bytes: what is kept of both halves.
-const KEPT: [[u128; 2]; REACH] = {
-    let mut table = [[0; 2]; REACH];
-    let mut length = 0;
-    while length < REACH {
-        let mut byte = 0;
-        while byte < length {
-            table[length][byte / 16] |= 0xFF << (byte % 16 * 8);
-            byte += 1;
-        }
-        length += 1;
+/// By letters of a word: the bytes that they take when they take one each.
+const KEPT: [u128; LANES] = {
+    let mut table = [0; LANES];
+    let mut letters = 0;
+    while letters < LANES {
+        table[letters] = (1 << (letters * 8)) - 1;
+        letters += 1;
     }
     table
 };
-
-/// Bytes beyond ASCII that follow one another.
-#[derive(Clone, Copy)]
-pub struct Run {
-    halves: [u128; 2],
-    /// Less than [`REACH`].
-    pub length: usize,
-}
 
 /// A word of Russian letters.
 #[derive(Clone, Copy)]
 pub struct RussianWord {
     pub key: Key,
     pub letters: Letters,
+    /// Bytes, less than [`REACH`].
+    pub length: usize,
 }
 
-impl Run {
-    /// The run that begins a piece of text of [`REACH`] bytes or more; `None` if the piece is shorter or the run longer.
-    #[inline]
-    pub fn read(piece: &[u8]) -> Option<Run> {
-        let (reached, _) = piece.split_first_chunk::<REACH>()?;
-        let (halves, _) = reached.as_chunks::<16>();
-        let halves = [u128::from_le_bytes(halves[0]), u128::from_le_bytes(halves[1])];
-        // No branch inside a half: the lengths of words cannot be foretold.
-        let first = before_ascii(halves[0]);
-        let length = if first < 16 { first } else { 16 + before_ascii(halves[1]) };
-        (length < REACH).then_some(Run { halves, length })
-    }
-
-    /// The word, if the run is Russian letters and nothing else.
-    #[inline]
-    pub fn word(&self) -> Option<RussianWord> {
-        let kept = &KEPT[self.length];
-        let first = Half::read(self.halves[0], kept[0]);
-        let second = if self.length > 16 { Half::read(self.halves[1], kept[1]) } else { Half::NOTHING };
-        if (first.foreign | second.foreign) != 0 || !self.length.is_multiple_of(2) {
-            return None;
-        }
-        let letters = match (first.capitals, second.capitals) {
-            (0, 0) => Letters::Lower,
-            (first, second) => self.letters(first, second),
-        };
-        Some(RussianWord { key: Key::packed(first.codes, second.codes, self.length as u32 / 2), letters })
-    }
-
-    fn letters(&self, first: u128, second: u128) -> Letters {
-        let count = first.count_ones() + second.count_ones();
-        if count as usize == self.length / 2 && count > 1 {
-            Letters::Upper
-        } else if count == 1 && first & 0xFFFF != 0 {
-            Letters::Capital
-        } else {
-            Letters::Mixed
-        }
-    }
-}
-
-/// Bytes before the first one of ASCII.
+/// The Russian letters that a piece of text begins with; `None` if there are too many. What follows them is not asked.
 #[inline]
-fn before_ascii(half: u128) -> usize {
-    const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
-    let (low, high) = (!(half as u64) & HIGH_BITS, !((half >> 64) as u64) & HIGH_BITS);
-    let in_high = 8 + high.trailing_zeros() as usize / 8;
-    if low == 0 { in_high } else { low.trailing_zeros() as usize / 8 }
+pub fn read(piece: &[u8; REACH]) -> Option<RussianWord> {
+    let (pairs, _) = piece.as_chunks::<2>();
+    let mut lanes = [0u16; LANES]; // in a loop of their own, else they are not loaded at once
+    for (lane, pair) in lanes.iter_mut().zip(pairs) {
+        *lane = u16::from_le_bytes(*pair);
+    }
+    let (mut codes, mut foreign, mut capital) = ([0u8; LANES], [0u8; LANES], [0u8; LANES]);
+    for at in 0..LANES {
+        let letter = Letter::read(lanes[at]);
+        codes[at] = letter.code as u8;
+        foreign[at] = letter.foreign as u8;
+        capital[at] = letter.capital as u8;
+    }
+    let count = u128::from_le_bytes(foreign).trailing_zeros() as usize / 8;
+    let kept = KEPT.get(count)?;
+    let codes = u128::from_le_bytes(codes) & kept;
+    let letters = match u128::from_le_bytes(capital) & kept {
+        0 => Letters::Lower,
+        capitals => written(capitals, count),
+    };
+    Some(RussianWord { key: Key::packed(codes as u64, (codes >> 64) as u64, count as u32), letters, length: count * 2 })
 }
 
-/// Eight letters.
-struct Half {
-    /// Zero if all of them are Russian.
-    foreign: u128,
-    /// A bit for each capital.
-    capitals: u128,
-    /// Of the small letters, a byte each.
-    codes: u64,
+/// `capitals` has a bit for each, in the byte of its letter.
+fn written(capitals: u128, letters: usize) -> Letters {
+    let count = capitals.count_ones() as usize;
+    if count == letters && count > 1 {
+        Letters::Upper
+    } else if count == 1 && capitals & 0xFF != 0 {
+        Letters::Capital
+    } else {
+        Letters::Mixed
+    }
 }
 
-impl Half {
-    const NOTHING: Half = Half { foreign: 0, capitals: 0, codes: 0 };
+/// What two bytes are, each in the low byte of a lane.
+struct Letter {
+    /// Of the small letter; as of a key.
+    code: u16,
+    /// [`ANSWER`] or zero, as the next one.
+    capital: u16,
+    /// Not zero if they are no Russian letter.
+    foreign: u16,
+}
 
-    #[inline]
-    fn read(lanes: u128, kept: u128) -> Half {
-        // Place in the block that begins with U+0400, 7 bits of each lane.
-        let place = (lanes & each(1)) << 6 | lanes >> 8 & each(0x3F);
-        let from = |least: u8| (place + each(0x80 - least)) & ANSWER;
-        let is = |wanted: u8| !((place ^ each(wanted)) + each(0x7F)) & ANSWER;
+impl Letter {
+    #[inline(always)]
+    fn read(lane: u16) -> Letter {
+        // Place in the block that begins with U+0400, 7 bits.
+        let place = (lane & 1) << 6 | lane >> 8 & 0x3F;
+        let from = |least: u16| (place + (0x80 - least)) & ANSWER;
+        let is = |wanted: u16| !((place ^ wanted) + 0x7F) & ANSWER;
         let capital_yo = is(0x01);
         let yo = is(0x51) | capital_yo;
         let capital = from(0x10) & !from(0x30);
-        let letter = from(0x10) & !from(0x50) | yo;
-        let lead = lanes & each(0xFE) ^ each(0xD0);
+        let known = from(0x10) & !from(0x50) | yo;
+        let lead = lane & 0xFE ^ 0xD0;
         let small = place + (capital >> 2);
         let yo = yo - (yo >> 7); // the 7 bits of the place
-        let codes = ((small & !yo | each(0x35) & yo) + each(RUSSIAN - 0x30)) & each(0xFF) & kept;
-        Half {
-            foreign: (lead | letter ^ ANSWER) & kept,
-            capitals: (capital | capital_yo) & kept,
-            codes: packed(codes as u64) | packed((codes >> 64) as u64) << 32,
-        }
+        let code = (small & !yo | 0x35 & yo) + u16::from(RUSSIAN - 0x30);
+        Letter { code: code & 0xFF, capital: capital | capital_yo, foreign: lead | known ^ ANSWER }
     }
-}
-
-/// The low bytes of four lanes.
-#[inline]
-fn packed(lanes: u64) -> u64 {
-    let pairs = (lanes | lanes >> 8) & 0x0000_FFFF_0000_FFFF;
-    (pairs | pairs >> 16) & 0xFFFF_FFFF
 }

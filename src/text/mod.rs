@@ -7,12 +7,16 @@ mod fold;
 mod key;
 mod lanes;
 mod side;
+mod table;
 #[cfg(test)]
 mod tests;
+mod token;
 mod tokens;
 mod words;
 
 pub use fold::{fold, fold_into};
 pub use side::Side;
-pub use tokens::{Letters, Shape, Token, Tokens, tokenize, tokenize_more};
+pub use table::{ByWord, WordTable};
+pub use token::{Letters, Shape, Token, Tokens};
+pub use tokens::{tokenize, tokenize_more};
 pub use words::{StemId, WordId, Words, stem_word};

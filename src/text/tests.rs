@@ -168,7 +168,7 @@ fn a_second_text_keeps_the_numbers_of_the_first() {
 }
 
 proptest! {
-    /// At the end of a text letters are walked over one by one, far from it they are read sixteen at once.
+    /// Far from the end of a text letters are read sixteen at once from it, at the end from a copy.
     #[test]
     fn a_word_is_the_same_wherever_it_stands(word in "[а-яА-ЯёЁ]{1,18}|[а-яА-ЯёЁѐЀіѕяЯa«»–\\-\u{301}1]{1,18}") {
         let (mut words, mut last, mut first) = (Words::new(), Tokens::new(), Tokens::new());
@@ -176,6 +176,18 @@ proptest! {
         tokenize_more(&format!("{word} {}", ".".repeat(40)), &mut words, &mut first);
         prop_assert_eq!(last.as_slice(), &first[..last.len()]);
         prop_assert_eq!(first.len(), last.len() + 40);
+    }
+
+    /// A hyphen or a mark that is not seen makes the letters before it walked over, one by one.
+    #[test]
+    fn a_word_read_at_once_is_what_a_walk_over_its_letters_gives(word in "[а-яА-ЯёЁ]{1,18}") {
+        let (mut words, mut tokens) = (Words::new(), Tokens::new());
+        let mut told = ["", " ", "-", "\u{ad}"].into_iter().map(|after| {
+            tokenize_more(&format!("{word}{after}"), &mut words, &mut tokens);
+            (tokens[0].word, tokens[0].shape, tokens[0].letters)
+        });
+        let first = told.next();
+        prop_assert!(told.all(|other| Some(other) == first));
     }
 
     #[test]

@@ -5,93 +5,9 @@
 
 use super::fold::{fold_into, is_hyphen, is_unseen};
 use super::key::{Key, KeyMaker, key_of};
-use super::lanes::Run;
+use super::lanes::{self, REACH};
+use super::token::{Letters, Shape, Token, Tokens};
 use super::words::{WordId, Words};
-
-/// What a token is made of.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub enum Shape {
-    /// Letters, and hyphens between letters.
-    Word,
-    Number,
-    /// Letters and digits: `12а`, `15к2`. «8-ФЗ» is three tokens.
-    Mixed,
-    /// One character that is neither a letter, a digit nor blank.
-    Punct,
-    /// The end of one or more lines.
-    Break,
-}
-
-/// How the letters of a token are written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub enum Letters {
-    /// No capital letter (numbers and punctuation too).
-    Lower,
-    /// Each part begins with a capital and has no other: «Иванов», «Петрова-Водкина», «Я», «Ростов-на-Дону».
-    Capital,
-    /// Two letters or more, all capital: «ЖКХ».
-    Upper,
-    Mixed,
-}
-
-/// A piece of the text: bytes `[start, end)` of the original.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Token {
-    pub start: u32,
-    pub end: u32,
-    /// [`WordId::NONE`] for punctuation, breaks, numbers over 8 digits, other forms over 40 letters.
-    pub word: WordId,
-    pub shape: Shape,
-    pub letters: Letters,
-    /// First byte of the token.
-    pub first: u8,
-}
-
-impl Token {
-    /// The token as it was written.
-    pub fn of<'t>(&self, text: &'t str) -> &'t str {
-        &text[self.start as usize..self.end as usize]
-    }
-
-    /// Whether the token is this ASCII punctuation character.
-    pub fn is(&self, punctuation: u8) -> bool {
-        self.shape == Shape::Punct && self.first == punctuation
-    }
-}
-
-/// The tokens of one text; the buffer is used again for the next.
-#[derive(Default)]
-pub struct Tokens {
-    all: Vec<Token>,
-    scratch: String,
-}
-
-/// Buffers longer than this are given back after use.
-const KEPT_TOKENS: usize = 1 << 16;
-
-impl Tokens {
-    pub fn new() -> Tokens {
-        Tokens::default()
-    }
-
-    pub fn as_slice(&self) -> &[Token] {
-        &self.all
-    }
-
-    pub fn iter(&self) -> std::slice::Iter<'_, Token> {
-        self.all.iter()
-    }
-}
-
-impl std::ops::Deref for Tokens {
-    type Target = [Token];
-
-    fn deref(&self) -> &[Token] {
-        &self.all
-    }
-}
 
 /// Longest number that is a word: house numbers and sums are met again, identifiers are not.
 const LONGEST_NUMBER: u32 = 8;
@@ -107,10 +23,7 @@ pub fn tokenize(text: &str, words: &mut Words, tokens: &mut Tokens) {
 
 /// The same for a further text of one record: `words` keeps what it knows, so the numbers of the first stay good.
 pub fn tokenize_more(text: &str, words: &mut Words, tokens: &mut Tokens) {
-    tokens.all.clear();
-    if tokens.all.capacity() > KEPT_TOKENS {
-        tokens.all.shrink_to(KEPT_TOKENS);
-    }
+    tokens.begin();
     let mut text = text;
     if text.len() > u32::MAX as usize {
         text = &text[..text.floor_char_boundary(u32::MAX as usize)];
@@ -119,8 +32,8 @@ pub fn tokenize_more(text: &str, words: &mut Words, tokens: &mut Tokens) {
     let mut at = 0;
     while at < bytes.len() {
         let byte = bytes[at];
-        let class = CLASS[usize::from(byte)];
-        at = match class {
+        at = match CLASS[usize::from(byte)] {
+            CYRILLIC => russian_word(text, at, words, tokens),
             BLANK => at + 1,
             LINE => {
                 push_break(&mut tokens.all, at, at + 1);
@@ -128,10 +41,9 @@ pub fn tokenize_more(text: &str, words: &mut Words, tokens: &mut Tokens) {
             }
             MARK => {
                 push_mark(&mut tokens.all, byte, at, at + 1);
-                at + 1
+                over_blank(bytes, at + 1)
             }
             OTHER => other(text, at, words, tokens),
-            CYRILLIC => russian_word(text, at, words, tokens),
             _ => word(text, at, words, tokens),
         };
     }
@@ -225,22 +137,49 @@ impl Seen {
     }
 }
 
+/// Nearly every word and mark has a blank after it; one turn of the loop for both.
+#[inline]
+fn over_blank(bytes: &[u8], at: usize) -> usize {
+    at + usize::from(bytes.get(at) == Some(&b' '))
+}
+
 /// A word that begins with a Russian letter; most have nothing but such letters, and are read at once.
 #[inline]
 fn russian_word(text: &str, start: usize, words: &mut Words, tokens: &mut Tokens) -> usize {
-    let piece = &text.as_bytes()[start..];
-    let Some(run) = Run::read(piece) else { return word(text, start, words, tokens) };
-    let next = piece[run.length];
-    let goes_on = CLASS[usize::from(next)] >= DIGIT || next == HYPHEN_CODE;
-    let Some(read) = run.word().filter(|_| !goes_on) else { return word(text, start, words, tokens) };
-    let end = start + run.length;
+    let bytes = text.as_bytes();
+    let read = match bytes[start..].first_chunk::<REACH>() {
+        Some(piece) => lanes::read(piece),
+        None => lanes::read(&last_piece(&bytes[start..])),
+    };
+    let Some(read) = read else { return word(text, start, words, tokens) };
+    let end = start + read.length;
+    let next = bytes.get(end).copied().unwrap_or(b' ');
+    if CLASS[usize::from(next)] >= OTHER || next == HYPHEN_CODE {
+        return word(text, start, words, tokens); // it goes on
+    }
     let id = match words.find(read.key) {
         Some(id) => id,
         None => new_word(&text[start..end], read.key, words, tokens),
     };
-    let (start, first, letters) = (start as u32, piece[0], read.letters);
-    tokens.all.push(Token { start, end: end as u32, word: id, shape: Shape::Word, letters, first });
-    end + usize::from(next == b' ')
+    let (start, first, letters) = (start as u32, bytes[start], read.letters);
+    tokens.all.push(Token {
+        start,
+        end: end as u32,
+        word: id,
+        shape: Shape::Word,
+        letters,
+        first,
+        ends_sentence: false,
+    });
+    over_blank(bytes, end)
+}
+
+/// The end of a text with zeroes after it.
+#[inline(never)]
+fn last_piece(bytes: &[u8]) -> [u8; REACH] {
+    let mut piece = [0; REACH];
+    piece[..bytes.len()].copy_from_slice(bytes);
+    piece
 }
 
 #[cold]
@@ -310,7 +249,15 @@ fn word(text: &str, start: usize, words: &mut Words, tokens: &mut Tokens) -> usi
     };
     let (shape, letters) = (seen.shape(), seen.letters(begins_capital));
     let first = bytes[start];
-    tokens.all.push(Token { start: start as u32, end: at as u32, word: id, shape, letters, first });
+    tokens.all.push(Token {
+        start: start as u32,
+        end: at as u32,
+        word: id,
+        shape,
+        letters,
+        first,
+        ends_sentence: false,
+    });
     at
 }
 
@@ -372,7 +319,15 @@ fn slow_word(text: &str, start: usize, words: &mut Words, tokens: &mut Tokens) -
     };
     let (shape, letters) = (seen.shape(), seen.letters(begins_capital));
     let first = text.as_bytes()[start];
-    tokens.all.push(Token { start: start as u32, end: end as u32, word: id, shape, letters, first });
+    tokens.all.push(Token {
+        start: start as u32,
+        end: end as u32,
+        word: id,
+        shape,
+        letters,
+        first,
+        ends_sentence: false,
+    });
     end
 }
 
@@ -395,7 +350,16 @@ fn other(text: &str, at: usize, words: &mut Words, tokens: &mut Tokens) -> usize
 
 fn push_mark(tokens: &mut Vec<Token>, first: u8, start: usize, end: usize) {
     let (start, end) = (start as u32, end as u32);
-    tokens.push(Token { start, end, word: WordId::NONE, shape: Shape::Punct, letters: Letters::Lower, first });
+    let ends_sentence = matches!(first, b'.' | b'!' | b'?' | b';');
+    tokens.push(Token {
+        start,
+        end,
+        word: WordId::NONE,
+        shape: Shape::Punct,
+        letters: Letters::Lower,
+        first,
+        ends_sentence,
+    });
 }
 
 /// Line ends one after another are one break, which ends where the last of them does.
@@ -407,5 +371,13 @@ fn push_break(tokens: &mut Vec<Token>, start: usize, end: usize) {
         return;
     }
     let (start, end) = (start as u32, end as u32);
-    tokens.push(Token { start, end, word: WordId::NONE, shape: Shape::Break, letters: Letters::Lower, first: b'\n' });
+    tokens.push(Token {
+        start,
+        end,
+        word: WordId::NONE,
+        shape: Shape::Break,
+        letters: Letters::Lower,
+        first: b'\n',
+        ends_sentence: true,
+    });
 }

@@ -133,6 +133,11 @@ impl Words {
         self.len() == 0
     }
 
+    /// The numbers given so far, beginning with one; [`WordId::NONE`] is the first of all.
+    pub(super) fn ids_from(&self, first: usize) -> impl Iterator<Item = WordId> {
+        (first as u32..self.stem_of.len() as u32).map(WordId)
+    }
+
     /// Forgets everything if the limit is reached. Numbers given before mean nothing afterwards.
     pub fn make_room(&mut self) {
         if self.len() < self.limit {

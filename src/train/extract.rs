@@ -85,7 +85,7 @@ impl Extract {
             let mut before = 0;
             for token in tokens {
                 if token.word == WordId::NONE {
-                    if score::ends_sentence(token) {
+                    if token.ends_sentence {
                         before = 0;
                     }
                     continue;

@@ -3,25 +3,18 @@
 //! lexicon says the same share one entry, so a worker keeps a few thousand of them, and most words have the empty one.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 
 use foldhash::fast::FixedState;
 
 use super::lexicon::{Element, FormFacts, Lexicon, Says, Search};
 use super::model::{Model, Row};
-use crate::text::{Side, StemId, WordId, Words};
+use crate::text::{ByWord, Side, StemId, WordId, WordTable, Words};
 
 /// What the lexicon says of a word form, and its stem: they are asked together.
 #[derive(Clone, Copy)]
 pub struct FormWords {
-    spoken: NonZeroU32,
+    pub spoken: SpokenId,
     pub stem: StemId,
-}
-
-impl FormWords {
-    pub fn spoken(self) -> SpokenId {
-        SpokenId(self.spoken.get() - 1)
-    }
 }
 
 /// What the model knows of a word form.
@@ -34,7 +27,7 @@ pub struct FormFeatures {
 }
 
 /// The number of an entry shared by all forms of which the lexicon says the same; the first says nothing.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct SpokenId(u32);
 
 impl SpokenId {
@@ -42,17 +35,25 @@ impl SpokenId {
 }
 
 /// What the lexicon says of a word; ranges into the arenas.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub struct Spoken {
     says: (u32, u16),
     elements: (u32, u16),
+    /// The first of them, filled up with [`Lexicon::no_element`]: most words have no more, and that needs no loop.
+    pub first_elements: [Element; FIRST],
     /// Searches for phrases that begin with this word.
     searches: (u32, u16),
     /// May begin the search for a negation.
     pub negates: bool,
 }
 
+/// Elements that a word tells without a look into the arenas.
+const FIRST: usize = 2;
+
 impl Spoken {
+    const NOTHING: Spoken =
+        Spoken { says: (0, 0), elements: (0, 0), first_elements: [0; FIRST], searches: (0, 0), negates: false };
+
     pub fn says_something(self) -> bool {
         self.says.1 > 0
     }
@@ -65,27 +66,61 @@ impl Spoken {
 /// Facts of the word forms seen so far.
 pub struct Known {
     generation: u32,
-    forms: Side<FormWords>,
+    forms: WordTable<FormWords>,
     features: Side<FormFeatures>,
+    entries: Entries,
+    rows: Vec<Row>,
+}
+
+/// What the lexicon says of forms, each combination once.
+struct Entries {
     spoken: Vec<Spoken>,
     shared: HashMap<Box<[u32]>, u32, FixedState>,
     says: Vec<Says>,
     elements: Vec<Element>,
     searches: Vec<Search>,
-    rows: Vec<Row>,
+}
+
+impl Entries {
+    /// The number of what is said.
+    fn add(&mut self, facts: &FormFacts, no_element: Element) -> SpokenId {
+        if facts.says.is_empty() && facts.elements.is_empty() {
+            return SpokenId::NOTHING;
+        }
+        let Entries { spoken, shared, says, elements, searches } = self;
+        let mut first_elements = [no_element; FIRST];
+        for (first, element) in first_elements.iter_mut().zip(&facts.elements) {
+            *first = *element;
+        }
+        SpokenId(*shared.entry(key_of(facts)).or_insert_with(|| {
+            spoken.push(Spoken {
+                says: (says.len() as u32, facts.says.len() as u16),
+                elements: (elements.len() as u32, facts.elements.len() as u16),
+                first_elements,
+                searches: (searches.len() as u32, facts.searches.len() as u16),
+                negates: facts.negates,
+            });
+            says.extend_from_slice(&facts.says);
+            elements.extend_from_slice(&facts.elements);
+            searches.extend_from_slice(&facts.searches);
+            spoken.len() as u32 - 1
+        }))
+    }
 }
 
 impl Default for Known {
     fn default() -> Known {
         Known {
             generation: 0,
-            forms: Side::new(),
+            forms: WordTable::new(),
             features: Side::new(),
-            spoken: vec![Spoken::default()],
-            shared: HashMap::default(),
-            says: Vec::new(),
-            elements: Vec::new(),
-            searches: Vec::new(),
+            entries: Entries {
+                spoken: vec![Spoken::NOTHING],
+                shared: HashMap::default(),
+                says: Vec::new(),
+                elements: Vec::new(),
+                searches: Vec::new(),
+            },
             rows: Vec::new(),
         }
     }
@@ -99,28 +134,16 @@ impl Known {
         }
     }
 
+    /// What the lexicon says of each form.
     #[inline]
-    pub fn of(&mut self, word: WordId, words: &Words, lexicon: &Lexicon) -> FormWords {
-        let (spoken, shared) = (&mut self.spoken, &mut self.shared);
-        let (says, elements, searches) = (&mut self.says, &mut self.elements, &mut self.searches);
-        self.forms.get(words, word, |form, stem| {
-            let facts = lexicon.facts(form, words.stem_text(stem));
-            if facts.says.is_empty() && facts.elements.is_empty() {
-                return FormWords { spoken: NonZeroU32::MIN, stem };
-            }
-            let number = *shared.entry(key_of(&facts)).or_insert_with(|| {
-                spoken.push(Spoken {
-                    says: (says.len() as u32, facts.says.len() as u16),
-                    elements: (elements.len() as u32, facts.elements.len() as u16),
-                    searches: (searches.len() as u32, facts.searches.len() as u16),
-                    negates: facts.negates,
-                });
-                says.extend_from_slice(&facts.says);
-                elements.extend_from_slice(&facts.elements);
-                searches.extend_from_slice(&facts.searches);
-                spoken.len() as u32 - 1
-            });
-            FormWords { spoken: NonZeroU32::MIN.saturating_add(number), stem }
+    pub fn forms(&mut self, words: &Words, lexicon: &Lexicon) -> ByWord<'_, FormWords> {
+        let entries = &mut self.entries;
+        self.forms.of(words, |form, stem| {
+            let spoken = match form {
+                "" => SpokenId::NOTHING,
+                form => entries.add(&lexicon.facts(form, words.stem_text(stem)), lexicon.no_element()),
+            };
+            FormWords { spoken, stem }
         })
     }
 
@@ -138,19 +161,25 @@ impl Known {
     }
 
     pub fn spoken(&self, id: SpokenId) -> Spoken {
-        self.spoken[id.0 as usize]
+        self.entries.spoken[id.0 as usize]
     }
 
     pub fn says(&self, spoken: Spoken) -> &[Says] {
-        &self.says[range(spoken.says)]
+        &self.entries.says[range(spoken.says)]
     }
 
     pub fn elements(&self, spoken: Spoken) -> &[Element] {
-        &self.elements[range(spoken.elements)]
+        &self.entries.elements[range(spoken.elements)]
+    }
+
+    /// Those after [`Spoken::first_elements`].
+    #[inline]
+    pub fn more_elements(&self, spoken: Spoken) -> &[Element] {
+        if usize::from(spoken.elements.1) <= FIRST { &[] } else { &self.elements(spoken)[FIRST..] }
     }
 
     pub fn searches(&self, spoken: Spoken) -> &[Search] {
-        &self.searches[range(spoken.searches)]
+        &self.entries.searches[range(spoken.searches)]
     }
 
     /// What the model adds for a word.

@@ -131,6 +131,11 @@ impl Lexicon {
         self.blocks + self.topics
     }
 
+    /// The number after the last element.
+    pub fn no_element(&self) -> Element {
+        self.phrases_of.len() as Element
+    }
+
     fn topic_slot(&self, topic: u32) -> SlotId {
         (self.blocks + topic as usize) as SlotId
     }

@@ -6,7 +6,7 @@ use super::known::{Known, Spoken, SpokenId};
 use super::lexicon::{Condition, Element, Lexicon, Phrase, Says, Search};
 use super::model::{Model, Row};
 pub use super::sums::Sums;
-use crate::text::{Shape, StemId, Token, WordId, Words};
+use crate::text::{StemId, Token, WordId, Words};
 
 /// Tokens that are read; a longer text has said what it is about by then.
 pub const LONGEST: usize = 4096;
@@ -25,9 +25,20 @@ struct Hit {
     /// Place among the words of all texts read so far; sentence ends count too.
     at: u32,
     token: u32,
-    spoken: SpokenId,
+    spoken: Spoken,
     /// Factor for what the word says by itself: mentions and the beginning of the text.
     factor: f32,
+}
+
+/// A token of the text of which the lexicon says something.
+#[derive(Clone, Copy, Default)]
+struct Visit {
+    token: u32,
+    /// As of a hit.
+    at: u32,
+    spoken: SpokenId,
+    /// How often its stem was met until here, this time included.
+    mentions: u16,
 }
 
 /// Who is told what spoke.
@@ -50,7 +61,10 @@ pub struct Reader {
     mentions: Vec<(u32, u16)>,
     /// Where this text begins among the places of all texts; also its number. What was met before was in other texts.
     text: u32,
+    visits: Vec<Visit>,
     hits: Vec<Hit>,
+    /// A hit may begin a negation.
+    negates: bool,
     /// Hits that say something, and hits that begin searches.
     speakers: Vec<u32>,
     searchers: Vec<u32>,
@@ -82,7 +96,7 @@ impl Reader {
             Some(model) => self.look_up_with(tokens, words, lexicon, model, witness),
             None => self.look_up(tokens, words, lexicon),
         }
-        if !lexicon.negations.is_empty() {
+        if self.negates {
             self.silence(lexicon);
         }
         self.hear_words(witness);
@@ -100,6 +114,7 @@ impl Reader {
             self.text = PLACES;
         }
         self.hits.clear();
+        self.negates = false;
         self.speakers.clear();
         self.searchers.clear();
         self.silenced.clear();
@@ -108,20 +123,37 @@ impl Reader {
             self.mentions.resize(words.len() + 1024, (0, 0)); // there are no more stems than words
         }
         self.heard.resize(lexicon.phrases.len(), 0);
-        self.met.resize(lexicon.phrases_of.len(), 0);
+        self.met.resize(usize::from(lexicon.no_element()) + 1, 0);
     }
 
     /// By the lexicon alone. What is no word is looked up too, and says nothing: that is cheaper than to ask what it is.
     fn look_up(&mut self, tokens: &[Token], words: &Words, lexicon: &Lexicon) {
-        let mut at = self.text;
-        for (number, token) in tokens.iter().enumerate() {
-            let known = self.known.of(token.word, words, lexicon);
-            let (spoken, mentions) = (known.spoken(), self.count(known.stem));
-            at += steps(token);
-            if spoken != SpokenId::NOTHING && token.word != WordId::NONE {
-                self.hit(lexicon, spoken, (number, at), mentions);
-            }
+        if self.visits.len() <= tokens.len() {
+            self.visits.resize(tokens.len() + 1, Visit::default());
         }
+        let (mut at, mut count) = (self.text, 0);
+        let forms = self.known.forms(words, lexicon);
+        let (visits, mentions, text) = (&mut self.visits[..=tokens.len()], &mut self.mentions[..], self.text);
+        for (number, token) in (0u32..).zip(tokens) {
+            let known = forms.get(token.word);
+            at += steps(token);
+            let mentions = count_in(mentions, known.stem, text);
+            // Every token is written, and the next one over it if it says nothing: no branch, as there is no pattern in it.
+            visits[count] = Visit { token: number, at, spoken: known.spoken, mentions };
+            count += usize::from(known.spoken != SpokenId::NOTHING);
+        }
+        self.speakers.resize(count + 1, 0);
+        self.searchers.resize(count + 1, 0);
+        let (mut speakers, mut searchers) = (0, 0);
+        for number in 0..count {
+            let spoken = self.hit(lexicon, self.visits[number]);
+            self.speakers[speakers] = number as u32;
+            speakers += usize::from(spoken.says_something());
+            self.searchers[searchers] = number as u32;
+            searchers += usize::from(spoken.searches_something());
+        }
+        self.speakers.truncate(speakers);
+        self.searchers.truncate(searchers);
     }
 
     fn look_up_with(
@@ -137,14 +169,14 @@ impl Reader {
         for (number, token) in tokens.iter().enumerate() {
             at += steps(token);
             if token.word == WordId::NONE {
-                if ends_sentence(token) {
+                if token.ends_sentence {
                     before = 0;
                 }
                 continue;
             }
-            let known = self.known.of(token.word, words, lexicon);
+            let known = self.known.forms(words, lexicon).get(token.word);
             let features = self.known.features(token.word, words, model);
-            let mentions = self.count(known.stem);
+            let mentions = count_in(&mut self.mentions, known.stem, self.text);
             if let Some(row) = self.known.row(features) {
                 let (tf, squared) = grown(mentions);
                 row.add_to(&mut self.sums, tf, squared);
@@ -154,34 +186,30 @@ impl Reader {
                 model.add_bigram(before, features.hash, &mut self.sums);
             }
             before = features.hash;
-            if known.spoken() != SpokenId::NOTHING {
-                self.hit(lexicon, known.spoken(), (number, at), mentions);
+            if known.spoken != SpokenId::NOTHING {
+                let hit = self.hits.len() as u32;
+                let spoken = self.hit(lexicon, Visit { token: number as u32, at, spoken: known.spoken, mentions });
+                self.speakers.extend(spoken.says_something().then_some(hit));
+                self.searchers.extend(spoken.searches_something().then_some(hit));
             }
         }
     }
 
-    /// How often the stem was met in this text, this time included.
-    fn count(&mut self, stem: StemId) -> u16 {
-        let seen = &mut self.mentions[stem.index()];
-        let before = if seen.0 == self.text { seen.1 } else { 0 };
-        *seen = (self.text, before.saturating_add(1));
-        seen.1
-    }
-
-    fn hit(&mut self, lexicon: &Lexicon, id: SpokenId, (token, at): (usize, u32), mentions: u16) {
-        let number = self.hits.len() as u32;
-        let spoken = self.known.spoken(id);
-        for element in self.known.elements(spoken) {
+    #[inline]
+    fn hit(&mut self, lexicon: &Lexicon, visit: Visit) -> Spoken {
+        let at = visit.at;
+        let spoken = self.known.spoken(visit.spoken);
+        for element in spoken.first_elements {
+            self.met[usize::from(element)] = at;
+        }
+        for element in self.known.more_elements(spoken) {
             self.met[usize::from(*element)] = at;
         }
-        if spoken.says_something() {
-            self.speakers.push(number);
-        }
-        if spoken.searches_something() {
-            self.searchers.push(number);
-        }
-        let factor = self.lead(lexicon, at) * MENTIONS.get(usize::from(mentions)).copied().unwrap_or(0.0);
-        self.hits.push(Hit { at, token: token as u32, spoken: id, factor });
+        self.negates |= spoken.negates;
+        let mentions = MENTIONS.get(usize::from(visit.mentions)).copied().unwrap_or(0.0);
+        let factor = self.lead(lexicon, at) * mentions;
+        self.hits.push(Hit { at, token: visit.token, spoken, factor });
+        spoken
     }
 
     /// The beginning of a text speaks louder.
@@ -193,12 +221,8 @@ impl Reader {
         self.met[usize::from(element)] >= self.text
     }
 
-    fn spoken(&self, hit: Hit) -> Spoken {
-        self.known.spoken(hit.spoken)
-    }
-
     fn has(&self, hit: Hit, element: Element) -> bool {
-        self.known.elements(self.spoken(hit)).contains(&element)
+        self.known.elements(hit.spoken).contains(&element)
     }
 
     /// Whether the other word that the search needs may stand where the phrase could reach it. Nearly always it is not in
@@ -218,7 +242,7 @@ impl Reader {
     /// Ranges of words that a negation takes the voice from.
     fn silence(&mut self, lexicon: &Lexicon) {
         for number in 0..self.hits.len() {
-            let spoken = self.spoken(self.hits[number]);
+            let spoken = self.hits[number].spoken;
             if !spoken.negates {
                 continue;
             }
@@ -244,7 +268,7 @@ impl Reader {
             if silenced && self.is_silenced(hit.at) {
                 continue;
             }
-            for says in self.known.says(self.spoken(hit)) {
+            for says in self.known.says(hit.spoken) {
                 self.sums.add(says.slot, says.weight * hit.factor);
                 witness.word(hit.token as usize, Says { slot: says.slot, weight: says.weight * hit.factor });
             }
@@ -255,7 +279,7 @@ impl Reader {
         for number in &self.searchers {
             let number = *number as usize;
             let hit = self.hits[number];
-            for search in self.known.searches(self.spoken(hit)) {
+            for search in self.known.searches(hit.spoken) {
                 if !self.is_within_reach(*search, hit.at) {
                     continue;
                 }
@@ -334,10 +358,19 @@ impl Reader {
     }
 }
 
+/// How often the stem was met in this text, this time included.
+#[inline(always)]
+fn count_in(mentions: &mut [(u32, u16)], stem: StemId, text: u32) -> u16 {
+    let seen = &mut mentions[stem.index()];
+    let before = seen.1 * u16::from(seen.0 == text); // no branch
+    *seen = (text, before.saturating_add(1));
+    seen.1
+}
+
 /// How many places a token takes.
 fn steps(token: &Token) -> u32 {
     let is_word = token.word != WordId::NONE;
-    u32::from(is_word) + SENTENCE * u32::from(!is_word & ends_sentence(token))
+    u32::from(is_word) + SENTENCE * u32::from(!is_word & token.ends_sentence)
 }
 
 /// What the n-th mention of a word adds to its damped frequency, and to the square of it.
@@ -347,8 +380,4 @@ pub fn grown(mentions: u16) -> (f32, f32) {
     }
     let (now, before) = (1.0 + f32::from(mentions).ln(), 1.0 + f32::from(mentions - 1).ln());
     (now - before, now * now - before * before)
-}
-
-pub fn ends_sentence(token: &Token) -> bool {
-    token.shape == Shape::Break || token.shape == Shape::Punct && matches!(token.first, b'.' | b'!' | b'?' | b';')
 }

@@ -33,9 +33,7 @@ impl Sums {
         if *sum == 0.0 {
             self.touched.push(slot);
         }
-        *sum += weight;
-        if *sum == 0.0 {
-            *sum = f32::MIN_POSITIVE; // touched once
-        }
+        let added = *sum + weight;
+        *sum = if added == 0.0 { f32::MIN_POSITIVE } else { added }; // touched once
     }
 }

@@ -8,7 +8,7 @@ use super::forms::{self, forms, is_adjective};
 use super::grammar::{self, Role};
 use crate::config::gazetteer::{Gazetteer, SettlementKind};
 use crate::config::reference::{Reference, Territory, TerritoryKind};
-use crate::text::fold;
+use crate::text::{fold, stem_word};
 
 /// What is known of a word form.
 #[derive(Clone, Copy, Default, Debug)]
@@ -27,14 +27,17 @@ pub const PERSON_WORD: u8 = 2;
 pub const AUTHORITY: u8 = 4;
 pub const REGION_ADJECTIVE: u8 = 8;
 pub const UNIT: u8 = 16;
+/// The scan stops here.
+const BEGINS: u8 = 32;
 
 impl Known {
     pub fn is(self, bit: u8) -> bool {
         self.traits & bit != 0
     }
 
-    pub fn says_nothing(self) -> bool {
-        self.group == 0 && self.role == Role::None && self.traits == 0
+    /// Whether something of a place may begin here; told by one bit, which [`Atlas::know`] sets.
+    pub fn begins_something(self) -> bool {
+        self.is(BEGINS)
     }
 }
 
@@ -65,6 +68,8 @@ pub struct Atlas {
     /// By first word: the names that begin with it, longest first.
     starts: Vec<Vec<u16>>,
     pub(super) names: Vec<Name>,
+    /// By street of the gazetteer: the stems of its words.
+    street_stems: Vec<Vec<Box<str>>>,
     people: HashMap<String, u8>,
 }
 
@@ -102,7 +107,15 @@ impl Atlas {
         if grammar::is_unit(form) {
             traits |= UNIT;
         }
-        Known { role: grammar::role(form), traits, group }
+        let role = grammar::role(form);
+        let begins = match role {
+            Role::Street(_) | Role::AnyStreet | Role::Rural | Role::LetterD | Role::LetterS => true,
+            _ => group != 0 || traits & REGION_ADJECTIVE != 0,
+        };
+        if begins {
+            traits |= BEGINS;
+        }
+        Known { role, traits, group }
     }
 
     /// The words of names that a form may stand for.
@@ -124,6 +137,11 @@ impl Atlas {
             quarter.district.unwrap_or(quarter.city)
         });
         settlements.chain(quarters).map(|territory| territory as u16)
+    }
+
+    /// The stems of the words of a street, by its number in the gazetteer; none for a number that no street has.
+    pub fn street_stems(&self, street: u16) -> &[Box<str>] {
+        self.street_stems.get(usize::from(street)).map_or(&[], Vec::as_slice)
     }
 
     /// The municipality of a territory: the city of a city district, else itself.
@@ -189,6 +207,8 @@ impl Making {
         for (street, index) in gazetteer.streets.iter().zip(0u16..) {
             let declines = is_adjective(&fold(street.bare.split(' ').next().unwrap_or_default()));
             self.name(&street.bare, declines, |entry| push(&mut entry.streets, index));
+            let stems = street.name.split_whitespace().map(|word| stem_word(&fold(word)).into_boxed_str());
+            self.atlas.street_stems.push(stems.collect());
         }
     }
 

@@ -24,7 +24,7 @@ pub use evidence::{Evidence, Meaning};
 use resolve::Scales;
 use scan::Scan;
 
-use crate::text::{Letters, Shape, Side, Token, Words};
+use crate::text::{Letters, Shape, Token, WordTable, Words};
 
 /// What kind of text is read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -133,7 +133,7 @@ pub struct Place {
 /// Finds places in texts. One per worker; buffers are used again.
 pub struct Locator {
     atlas: Arc<Atlas>,
-    side: Side<Known>,
+    table: WordTable<Known>,
     known: Vec<Known>,
     visits: Vec<u32>,
     pieces: Vec<Evidence>,
@@ -144,7 +144,7 @@ impl Locator {
     pub fn new(atlas: Arc<Atlas>) -> Locator {
         Locator {
             atlas,
-            side: Side::new(),
+            table: WordTable::new(),
             known: Vec::new(),
             visits: Vec::new(),
             pieces: Vec::new(),
@@ -158,28 +158,31 @@ impl Locator {
 
     /// Where the text is from; `tokens` are those of `text`.
     pub fn locate(&mut self, text: &str, tokens: &[Token], words: &Words, manner: Manner) -> Place {
-        self.known.clear();
-        self.visits.clear();
         self.pieces.clear();
+        self.known.resize(tokens.len(), Known::default());
+        if self.visits.len() <= tokens.len() {
+            self.visits.resize(tokens.len() + 1, 0);
+        }
         let (mut capitals, mut small) = (false, false);
-        for (token, at) in tokens.iter().zip(0u32..) {
-            let known = self.side.get(words, token.word, |form, _| self.atlas.know(form));
+        let mut count = 0;
+        let table = self.table.of(words, |form, _| self.atlas.know(form));
+        for ((token, slot), at) in tokens.iter().zip(&mut self.known).zip(0u32..) {
             // No branch: which tokens are words is no pattern that a processor could foretell.
             let is_word = matches!(token.shape, Shape::Word | Shape::Mixed);
-            let known = if is_word { known } else { Known::default() };
+            let known = if is_word { table.get(token.word) } else { Known::default() };
             capitals |= is_word & (token.letters == Letters::Capital);
             small |= is_word & (token.letters == Letters::Lower);
-            if !known.says_nothing() {
-                self.visits.push(at);
-            }
-            self.known.push(known);
+            self.visits[count] = at;
+            count += usize::from(known.begins_something());
+            *slot = known;
         }
-        if self.visits.is_empty() {
+        let visits = &self.visits[..count];
+        if visits.is_empty() {
             return Place::default();
         }
         let cased = capitals && small;
         let scan = Scan { atlas: &self.atlas, text, tokens, known: &self.known, manner, cased };
-        scan.collect(&self.visits, &mut self.pieces);
+        scan.collect(visits, &mut self.pieces);
         if self.pieces.is_empty() {
             return Place::default();
         }

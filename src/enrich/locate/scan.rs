@@ -62,7 +62,7 @@ pub(super) struct Before {
 }
 
 impl Scan<'_> {
-    /// Collects the pieces into `out`. `visits` are the tokens that say anything, in order.
+    /// Collects the pieces into `out`. `visits` are the tokens that something may begin at, in order.
     pub fn collect(&self, visits: &[u32], out: &mut Vec<Evidence>) {
         let mut done = 0;
         for visit in visits {

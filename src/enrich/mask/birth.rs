@@ -1,7 +1,7 @@
 //! Dates of birth: a date or a year is one only where the words say so: «дата рождения 01.02.1985», «1985 г.р.»,
 //! «родилась 1 февраля 1985 года». Dates of events stay.
 
-use super::context::{Context, equals, is_letter, starts_with};
+use super::context::{Context, equals, is_letter, lower, starts_with};
 use super::{MaskKind, MaskSpan, View};
 
 const MONTHS: [&str; 12] = [
@@ -55,10 +55,17 @@ fn date(view: &View<'_>, end: usize) -> Option<usize> {
         return sound.then_some(whole - year.len() + digits);
     }
     let word = rest.strip_prefix([' ', '\u{a0}'])?;
-    let month = MONTHS.iter().find(|month| starts_with(word, month))?;
+    let month = month_at(word)?;
     let after = word.get(month.len()..)?;
     let year = after.strip_prefix([' ', '\u{a0}'])?;
     (number(year) == 4 && is_year(year.as_bytes())).then_some(whole - year.len() + 4)
+}
+
+/// Most words after a number are no months, which their first letter tells.
+fn month_at(word: &str) -> Option<&'static str> {
+    let first = word.chars().next()?;
+    let may_be = |month: &&&str| lower(first).is_none_or(|first| month.starts_with(first));
+    MONTHS.iter().filter(may_be).find(|month| starts_with(word, month)).copied()
 }
 
 /// «г.р.», «года рождения», «г. рождения».

@@ -173,7 +173,7 @@ fn starts_with_rare(word: &str, prefix: &str) -> bool {
 
 /// The small letter of a Russian or ASCII one; `None` for the others. The tables of Unicode cost ten times as much, and a
 /// number of a text asks about a hundred letters before it.
-fn lower(letter: char) -> Option<char> {
+pub fn lower(letter: char) -> Option<char> {
     match letter {
         'а'..='я' | 'ё' => Some(letter),
         'А'..='Я' => char::from_u32(letter as u32 + 32),

@@ -115,7 +115,10 @@ enum Word {
 fn flat_word(view: &View<'_>, start: usize) -> Option<Word> {
     let before = view.back(start, 40);
     let bare = before.trim_end_matches([' ', '\u{a0}', '.', '№', ':', 'N', '#', '(']);
-    let signed = before[bare.len()..].contains(['№', 'N', '#']);
+    // No word for a flat ends in other letters.
+    if !bare.ends_with(['в', 'а', 'е', 'у', 'ы', 'р', 'й', 'В', 'А', 'Е', 'У', 'Ы', 'Р', 'Й']) {
+        return None;
+    }
     let word_start = bare
         .char_indices()
         .rev()
@@ -133,12 +136,17 @@ fn flat_word(view: &View<'_>, start: usize) -> Option<Word> {
         full if FORMS.contains(&full) => Word::Full,
         _ => return None,
     };
+    let signed = before[bare.len()..].contains(['№', 'N', '#']);
     Some(if signed { Word::Signed } else { written })
 }
 
 /// «12, 14», «12 и 14», «12-14» after a flat.
 fn goes_on(view: &View<'_>, start: usize) -> bool {
     let before = &view.text[view.done..start];
+    // The last bytes of the joints; most numbers have others before them.
+    if !matches!(before.as_bytes(), [.., b',' | 0xB8, b' '] | [.., b',' | b'-' | 0x93]) {
+        return false;
+    }
     for joint in [", ", " и ", ",", "-", "–"] {
         let Some(rest) = before.strip_suffix(joint) else { continue };
         let after_match = rest.is_empty() && view.last == Some(MaskKind::Flat);
@@ -188,7 +196,10 @@ fn is_a_sign(word: &str) -> bool {
 /// «в 12 квартире», «12-я квартира», «из 12-й кв.».
 fn comes_before_the_word(view: &View<'_>, start: usize, end: usize) -> bool {
     let rest = &view.text[end..];
-    let ordinal = ["-я", "-й", "-ой", "-ю", "-ей"].into_iter().find_map(|suffix| rest.strip_prefix(suffix));
+    let ordinal = match rest.starts_with('-') {
+        true => ["-я", "-й", "-ой", "-ю", "-ей"].into_iter().find_map(|suffix| rest.strip_prefix(suffix)),
+        false => None,
+    };
     let word = ordinal.unwrap_or(rest).trim_start_matches([' ', '\u{a0}']);
     let has = |form: &str| word.strip_prefix(form).is_some_and(|after| !after.starts_with(is_letter));
     match ordinal {

@@ -3,11 +3,9 @@
 //! earlier texts; words of one or two letters are passed over; numbers count, because two complaints may differ in the
 //! house alone.
 
-use std::num::NonZeroU64;
-
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::text::{Side, Token, Words};
+use crate::text::{Token, WordTable, Words};
 
 /// A fingerprint of the stems of a text.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -26,14 +24,14 @@ impl Fingerprint {
 }
 
 /// What a word is that does not count.
-const PASSED_OVER: NonZeroU64 = NonZeroU64::MIN;
+const PASSED_OVER: u64 = 1;
 /// Words that are hashed; a text of more is told by its beginning. With their pairs they fill the counters.
 const LONGEST: usize = 1 << 15;
 
 /// Makes fingerprints; keeps the hash of every stem.
 #[derive(Default)]
 pub struct Fingerprinter {
-    hashes: Side<NonZeroU64>,
+    hashes: WordTable<u64>,
     /// The words of the text that count.
     text: Vec<u64>,
 }
@@ -46,14 +44,15 @@ impl Fingerprinter {
             self.text.resize(room, 0);
         }
         // Every hash is written, and the next one over it if it does not count: no branch, as there is no pattern in it.
+        let hashes = self.hashes.of(words, |form, stem| match form.chars().count() {
+            0 => PASSED_OVER,
+            1 | 2 if !form.starts_with(|first: char| first.is_ascii_digit()) => PASSED_OVER,
+            _ => xxh3_64(words.stem_text(stem).as_bytes()).max(PASSED_OVER),
+        });
         let mut counted = 0;
         for token in tokens {
-            let hash = self.hashes.get(words, token.word, |form, stem| match form.chars().count() {
-                0 => PASSED_OVER,
-                1 | 2 if !form.starts_with(|first: char| first.is_ascii_digit()) => PASSED_OVER,
-                _ => NonZeroU64::new(xxh3_64(words.stem_text(stem).as_bytes())).unwrap_or(PASSED_OVER),
-            });
-            self.text[counted.min(LONGEST)] = hash.get();
+            let hash = hashes.get(token.word);
+            self.text[counted.min(LONGEST)] = hash;
             counted += usize::from(hash != PASSED_OVER);
         }
         let mut counts = BitCounts::default();

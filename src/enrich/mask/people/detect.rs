@@ -4,19 +4,18 @@
 //! Invariants: tokens of identifiers found elsewhere and placeholders are walls that nobody looks through; what is found
 //! is ordered and apart.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::super::{MaskKind, MaskSpan};
 use super::lexicon::{Facts, PersonLexicon};
 use super::reader::Reader;
 use super::sequence::Step;
-use crate::text::{Letters, Shape, Side, Token, Words};
+use crate::text::{Letters, Shape, Token, WordTable, Words};
 
 /// The detector of one worker; buffers are used again.
 pub struct People {
     lexicon: Arc<PersonLexicon>,
-    side: Side<NonZeroU32>,
+    table: WordTable<Facts>,
     facts: Vec<Facts>,
     /// Tokens that may begin a name.
     begins: Vec<u32>,
@@ -25,7 +24,7 @@ pub struct People {
 
 impl People {
     pub fn new(lexicon: Arc<PersonLexicon>) -> People {
-        People { lexicon, side: Side::new(), facts: Vec::new(), begins: Vec::new(), names: Vec::new() }
+        People { lexicon, table: WordTable::new(), facts: Vec::new(), begins: Vec::new(), names: Vec::new() }
     }
 
     /// Adds the names and handles of a text to `found`, which are in order but after what `taken` has. `taken` are the
@@ -39,8 +38,8 @@ impl People {
             .and(Facts::INTRODUCES)
             .and(Facts::RESPECT)
             .and(Facts::NETWORK);
-        let People { lexicon, side, facts, begins, names } = self;
-        facts.clear();
+        let People { lexicon, table, facts, begins, names } = self;
+        facts.resize(tokens.len(), Facts::NONE);
         names.clear();
         let mut all = Facts::NONE;
         let mut marked = false; // there may be a placeholder
@@ -48,13 +47,13 @@ impl People {
             begins.resize(tokens.len() + 1, 0);
         }
         let mut count = 0;
-        for (at, token) in tokens.iter().enumerate() {
-            let known = side.get(words, token.word, |form, _| lexicon.facts(form).kept());
+        let table = table.of(words, |form, _| lexicon.facts(form));
+        for ((at, token), fact) in tokens.iter().enumerate().zip(facts.iter_mut()) {
             // No branch: which tokens are words is no pattern that a processor could foretell.
-            let known = Facts::of_kept(known).only_if(token.shape == Shape::Word);
+            let known = table.get(token.word).only_if(token.shape == Shape::Word);
             marked |= token.first == 0xE2;
             all = all.and(known);
-            facts.push(known);
+            *fact = known;
             begins[count] = at as u32;
             count += usize::from(may_begin(known, token.letters));
         }

@@ -1,9 +1,8 @@
 //! What a word can be in a name: given name, patronymic, surname, or a word that announces or forbids one.
 //! Owner: the process (shared, read only). Invariant: facts depend on the folded form alone, so they are made once per
-//! word and kept in a side table.
+//! word and kept in a table of words.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 
 use foldhash::fast::FixedState;
 
@@ -104,15 +103,6 @@ impl Facts {
 
     fn add(&mut self, other: Facts) {
         self.0 |= other.0;
-    }
-
-    /// As tables keep them: never zero, so that nothing is spent on telling what is known.
-    pub fn kept(self) -> NonZeroU32 {
-        NonZeroU32::MIN | self.0 << 1
-    }
-
-    pub fn of_kept(kept: NonZeroU32) -> Facts {
-        Facts(kept.get() >> 1)
     }
 
     /// These if the condition holds, else none.
