@@ -1,7 +1,6 @@
 //! A Kafka and a ClickHouse of the run's own, because they are killed. Started and ended by the scripts of `deploy/local`.
 //! Owner: the run; dropping it ends both, whatever state they are in. Invariant: an engine that comes back comes back on its ports.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -117,15 +116,16 @@ impl Engines {
         self.data().join("ballast")
     }
 
-    /// Leaves less free than ClickHouse reserves for the smallest insert or merge, so that all of them are refused. Not less than that: with
-    /// no byte left under a running merge, this ClickHouse commits a merged part of empty files and throws its sources away.
+    /// Leaves less free than ClickHouse reserves for the smallest insert or merge, so that all of them are refused. Never less than that, not
+    /// even for a moment, and no merge may run meanwhile: with no byte left under a running merge, this ClickHouse commits a
+    /// merged part of empty files and throws its sources away.
     pub fn fill_disk(&self) {
-        let mut file = std::fs::File::create(self.ballast()).expect("the ballast");
-        let mut written = 0;
-        while file.write_all(&[0; 1 << 16]).is_ok() {
-            written += 1 << 16;
-        }
-        file.set_len(written - KEPT_FREE).expect("a shorter ballast");
+        let free = Command::new("stat").args(["-f", "-c", "%a %S"]).arg(self.data()).output().expect("stat");
+        let text = String::from_utf8_lossy(&free.stdout).into_owned();
+        let numbers: Vec<u64> = text.split_whitespace().map(|number| number.parse().expect("a number")).collect();
+        let ballast = (numbers[0] * numbers[1]).saturating_sub(KEPT_FREE).to_string();
+        let filled = Command::new("fallocate").args(["-l", &ballast]).arg(self.ballast()).status().expect("fallocate");
+        assert!(filled.success(), "{ballast} bytes of {text:?} could not be taken");
     }
 
     pub fn free_disk(&self) {

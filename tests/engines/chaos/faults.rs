@@ -51,6 +51,10 @@ pub async fn perform(ground: Arc<Ground>, fault: Fault) -> Option<Outcome> {
         println!("{} {:<24} skipped: no small filesystem", clock(ground.started.elapsed()), fault.kind.name());
         return None;
     }
+    if fault.kind == Kind::DiskFull && !merges_end(&ground).await {
+        println!("{} {:<24} skipped: merges do not end", clock(ground.started.elapsed()), fault.kind.name());
+        return None;
+    }
     let target = target_of(&ground, &fault);
     let disturbed_before = disturbed(&ground);
     inject(&ground, &fault).await;
@@ -127,10 +131,40 @@ async fn inject(ground: &Arc<Ground>, fault: &Fault) {
         Kind::KafkaKilled => script(ground, "kafka", "kill").await,
         Kind::KafkaCut => processes.ways_to_kafka[fault.process].set(Mode::Cut),
         Kind::DiskFull => {
-            let ground = ground.clone();
-            tokio::task::spawn_blocking(move || ground.engines.fill_disk()).await.expect("filled");
+            let filling = ground.clone();
+            tokio::task::spawn_blocking(move || filling.engines.fill_disk()).await.expect("filled");
+            // by now there is no room for any; stopped for good they would only be one more fault
+            for _ in 0..30 {
+                if ordered(ground, "SYSTEM START MERGES").await {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
         }
     }
+}
+
+/// `false` where ClickHouse does not answer. One that is not there runs no merges and forgets orders.
+async fn ordered(ground: &Ground, order: &str) -> bool {
+    let client = clickhouse::Client::default().with_url(&ground.engines.clickhouse);
+    tokio::time::timeout(Duration::from_secs(5), client.query(order).execute()).await.is_ok()
+}
+
+/// No merge runs any more and none begins; `false` where that cannot be had.
+async fn merges_end(ground: &Ground) -> bool {
+    if !ordered(ground, "SYSTEM STOP MERGES").await {
+        return false;
+    }
+    let client = clickhouse::Client::default().with_url(&ground.engines.clickhouse);
+    for _ in 0..50 {
+        let running = client.query("SELECT count() FROM system.merges").fetch_one::<u64>();
+        match tokio::time::timeout(Duration::from_secs(5), running).await {
+            Ok(Ok(running)) if running > 0 => tokio::time::sleep(Duration::from_millis(100)).await,
+            Ok(_) => return true,
+            Err(_) => return false,
+        }
+    }
+    false
 }
 
 async fn heal(ground: &Arc<Ground>, fault: &Fault) -> String {
