@@ -53,6 +53,7 @@ pub async fn perform(ground: Arc<Ground>, fault: Fault) -> Option<Outcome> {
     }
     if fault.kind == Kind::DiskFull && !merges_end(&ground).await {
         println!("{} {:<24} skipped: merges do not end", clock(ground.started.elapsed()), fault.kind.name());
+        ordered(&ground, "SYSTEM START MERGES").await;
         return None;
     }
     let target = target_of(&ground, &fault);
