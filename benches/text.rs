@@ -1,6 +1,8 @@
 //! What understanding one text costs: the whole enrichment as a worker does it, over the same tokens, and each stage alone.
 //! Owner: `make bench`, or `cargo bench --bench text`; needs no engine. Each iteration is one text of about 1 KB, in turn from
 //! a set of two hundred, so that neither caches nor branch predictors know it by heart; words are warm, as in a running worker.
+//! `record` is a record of 1 KB with such a text in it, on the whole way from its bytes to facts: what decoding costs of it
+//! stands beside, the rest is enrichment.
 //! Invariants: the set is the same for a seed; tokens are made before the stages that read them.
 
 use std::hint::black_box;
@@ -8,6 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
+use tsur::app::rules::SharedRules;
+use tsur::codec::{Value, json};
 use tsur::config::{self, Config};
 use tsur::enrich::answer::{AnswerFacts, AnswerReader};
 use tsur::enrich::classify::score::Reader;
@@ -17,6 +21,7 @@ use tsur::enrich::mask::Masker;
 use tsur::enrich::repeats::Fingerprinter;
 use tsur::enrich::tone::ToneReader;
 use tsur::generate::{Region, SimulatedRecord, Simulation, SimulationConfig};
+use tsur::mapping::mapper::{Mapper, Texts};
 use tsur::model::time::Time;
 use tsur::text::{Tokens, Words, tokenize};
 
@@ -28,14 +33,17 @@ const TEXTS: usize = 200;
 /// Bytes of a text.
 const LEAST: usize = 850;
 const MOST: usize = 1_250;
+/// Bytes of a record.
+const RECORD: usize = 1_024;
+const IDENTITY: &str = "5f1c0b7a9d3e48269c7b10fe2d8a6453b1908e7f6c5d4a3b2918070605f4e3d2";
 
 fn configuration() -> Config {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
     config::load(&root, &|_| None).expect("the shipped configuration is sound")
 }
 
-/// What people of the simulated region write, a few messages to a text: usual ones are shorter than 1 KB.
-fn texts() -> Vec<String> {
+/// The region's incidents, until `takes` has enough.
+fn simulate(mut takes: impl FnMut(&SimulatedRecord) -> bool) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/reference");
     let file = |name: &str| std::fs::read_to_string(root.join(name)).expect("readable");
     let [blocks, topics, territories, bodies] =
@@ -47,21 +55,48 @@ fn texts() -> Vec<String> {
     settings.pos_share = 0.0;
     settings.broken = 0.0;
     let mut simulation = Simulation::new(settings, &region).expect("sound");
-    let (mut texts, mut text, mut known) = (Vec::new(), String::new(), std::collections::HashSet::new());
     let mut record = SimulatedRecord::default();
-    while texts.len() < TEXTS && simulation.next(&mut record) {
-        let message = longest_word_of(&record.payload);
-        if message.len() < 200 || text.len() + message.len() > MOST || !known.insert(message.clone()) {
-            continue;
-        }
-        text.push_str(&message);
-        text.push('\n');
-        if text.len() >= LEAST {
-            texts.push(std::mem::take(&mut text));
+    while simulation.next(&mut record) {
+        if !takes(&record) {
+            return;
         }
     }
-    assert_eq!(texts.len(), TEXTS, "the simulation writes enough");
+    panic!("the simulation writes enough");
+}
+
+/// What people of the simulated region write, a few messages to a text: usual ones are shorter than 1 KB.
+fn texts() -> Vec<String> {
+    let (mut texts, mut text, mut known) = (Vec::new(), String::new(), std::collections::HashSet::new());
+    simulate(|record| {
+        let message = longest_word_of(&record.payload);
+        if message.len() >= 200 && text.len() + message.len() <= MOST && known.insert(message.clone()) {
+            text.push_str(&message);
+            text.push('\n');
+            if text.len() >= LEAST {
+                texts.push(std::mem::take(&mut text));
+            }
+        }
+        texts.len() < TEXTS
+    });
     texts
+}
+
+/// Messages as their source sends them, with as much of a text in them as makes a record of 1 KB.
+fn records(texts: &[String]) -> Vec<Vec<u8>> {
+    let mut records: Vec<Vec<u8>> = Vec::new();
+    simulate(|record| {
+        let mut fields: serde_json::Value = serde_json::from_slice(&record.payload).expect("sound");
+        if fields["event"] == "found" {
+            fields["text"] = "".into();
+            let room = RECORD - fields.to_string().len();
+            let text = texts[records.len()].replace('\n', " ");
+            let end = (0..=room.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).expect("the beginning");
+            fields["text"] = text[..end].into();
+            records.push(fields.to_string().into_bytes());
+        }
+        records.len() < TEXTS
+    });
+    records
 }
 
 /// The longest string of a record is its text.
@@ -143,5 +178,32 @@ fn enrichment(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, enrichment);
+/// From the bytes of a record to its facts: decoding, then everything that enrichment is, the author's key and the address included.
+fn record(criterion: &mut Criterion) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let key = |name: &str| (name == "TSUR_IDENTITY_KEY").then(|| IDENTITY.to_owned());
+    let config = config::load(&root, &key).expect("the shipped configuration is sound");
+    let shared = SharedRules::build(&config, Some(IDENTITY)).expect("the shipped rules are sound");
+    let pipeline = config.pipelines.iter().find(|pipeline| pipeline.source == "incident").expect("shipped");
+    let mut mapper = Mapper::new(pipeline, shared.dictionaries.clone(), shared.identity.clone());
+    let records = records(&texts());
+    let bytes: usize = records.iter().map(Vec::len).sum();
+    let mut group = criterion.benchmark_group("record");
+    group.throughput(Throughput::Bytes((bytes / TEXTS) as u64));
+    let columns = pipeline.fields.iter().flat_map(|field| &field.columns).map(|column| column.as_str());
+    let columns: std::collections::BTreeSet<&str> = columns.collect();
+    let columns = json::Columns::new(columns);
+    each(&mut group, "decoded", |place| {
+        let mut slots: Vec<Value<'_>> = Vec::new();
+        black_box(json::decode(&records[place], &columns, &mut slots)).expect("sound");
+    });
+    let (mut texts, received) = (Texts::default(), Time::from_unix_seconds(START + MONTH).expect("in range"));
+    each(&mut group, "decoded and enriched", |place| {
+        let mut slots = Vec::new();
+        black_box(mapper.map(&records[place], received, &mut slots, &mut texts)).expect("sound");
+    });
+    group.finish();
+}
+
+criterion_group!(benches, enrichment, record);
 criterion_main!(benches);
