@@ -27,11 +27,15 @@ use crate::sink::{due_rows, window_rows, window_sql};
 
 /// Everything an insert into the journal must say, whatever the server's defaults are (anchors of the protocol: async
 /// inserts and a block split in two would both break the token).
-const INSERT_SETTINGS: [(&str, &str); 4] = [
+const INSERT_SETTINGS: [(&str, &str); 5] = [
     ("async_insert", "0"),
     ("insert_deduplicate", "1"),
     ("deduplicate_blocks_in_dependent_materialized_views", "1"),
     ("max_execution_time", "60"),
+    // Each insert analyses the queries of all views on its table, also of those that get no row of it. With the former
+    // analyzer an insert of 1,700 rows costs the server 26 ms of CPU instead of 31 (medians of 45; ClickHouse 26.7); the
+    // views mean the same to both. The older of its two names, which every server knows.
+    ("allow_experimental_analyzer", "0"),
 ];
 
 /// Idle connections are dropped before the server drops them (its keep-alive may be as low as three seconds).
