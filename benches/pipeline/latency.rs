@@ -16,7 +16,7 @@ use crate::process::{Setup, cpu};
 use crate::workload::{Delivery, Mix, PARTITIONS, Topics, publish_paced};
 
 /// Pause between two questions of the reader; what it sees is late by at most this and the time of an answer.
-const PROBE_EVERY: Duration = Duration::from_millis(100);
+const PROBE_EVERY: Duration = Duration::from_millis(400);
 /// The first seconds are not counted: the server has just made the tables, the group has just met.
 const WARM_UP: Duration = Duration::from_secs(5);
 
