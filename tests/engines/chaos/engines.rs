@@ -19,6 +19,7 @@ pub struct Engines {
 const SMALL_DISK: &str = "size=3g";
 /// ClickHouse reserves a mebibyte at least.
 const KEPT_FREE: u64 = 900 << 10;
+const CLOSE_ENOUGH: u64 = 64 << 10;
 
 impl Engines {
     /// `ways` are pairs of a port of the broker and the port it tells its clients.
@@ -120,12 +121,25 @@ impl Engines {
     /// even for a moment, and no merge may run meanwhile: with no byte left under a running merge, this ClickHouse commits a
     /// merged part of empty files and throws its sources away.
     pub fn fill_disk(&self) {
+        let mut ballast = 0;
+        for _ in 0..100 {
+            let free = self.free_space();
+            if free <= KEPT_FREE + CLOSE_ENOUGH {
+                break;
+            }
+            // half of the way at a time: the server writes meanwhile, and what does not fit is taken for a moment before it is refused
+            ballast += (free - KEPT_FREE) / 2;
+            let length = ballast.to_string();
+            let taken =
+                Command::new("fallocate").args(["-l", &length]).arg(self.ballast()).status().expect("fallocate");
+            assert!(taken.success(), "{ballast} bytes, {free} were free");
+        }
+    }
+
+    fn free_space(&self) -> u64 {
         let free = Command::new("stat").args(["-f", "-c", "%a %S"]).arg(self.data()).output().expect("stat");
-        let text = String::from_utf8_lossy(&free.stdout).into_owned();
-        let numbers: Vec<u64> = text.split_whitespace().map(|number| number.parse().expect("a number")).collect();
-        let ballast = (numbers[0] * numbers[1]).saturating_sub(KEPT_FREE).to_string();
-        let filled = Command::new("fallocate").args(["-l", &ballast]).arg(self.ballast()).status().expect("fallocate");
-        assert!(filled.success(), "{ballast} bytes of {text:?} could not be taken");
+        let numbers = String::from_utf8_lossy(&free.stdout).into_owned();
+        numbers.split_whitespace().map(|number| number.parse::<u64>().expect("a number")).product()
     }
 
     pub fn free_disk(&self) {
