@@ -78,6 +78,7 @@ pub fn memory_of_cases(engines: &Engines, records: u64) -> Result<Memory> {
     let first_row_seconds = start.elapsed().as_secs_f64();
     tsur.wait_settled(2 * PARTITIONS as usize, limit)?;
     let restore_seconds = start.elapsed().as_secs_f64();
+    std::thread::sleep(GIVEN_BACK);
     let restored = memory(tsur.pid(), "VmRSS")?;
     tsur.stop()?;
     engines.run(&format!("DROP DATABASE {} SYNC", setup.database))?;
