@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the benchmarks with a Kafka and a ClickHouse of their own, and leaves neither behind. Arguments go to the
-# benchmark of the records' way through memory (`cargo bench --bench kernel`), e.g. a filter; TSUR_BENCH_* (see
+# benchmarks in memory (`cargo bench --bench kernel --bench text`), e.g. a filter; TSUR_BENCH_* (see
 # benches/pipeline/main.rs) are for the one of the whole path.
 # Its last line is one JSON object, which is also in target/bench.json.
 set -euo pipefail
@@ -17,7 +17,7 @@ trap 'exit 143' TERM
 
 cd "$ROOT"
 # First without engines: they would only take the cores from the compiler and from the kernel.
-cargo bench --bench kernel "$@" </dev/null
+cargo bench --bench kernel --bench text "$@" </dev/null
 cargo bench --bench pipeline --no-run </dev/null
 
 # What an earlier run that was killed has left would be merged at our expense.
