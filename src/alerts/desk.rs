@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::warn;
 
-use crate::alerts::calendars::{CALENDAR, CalendarEnd};
+use crate::alerts::calendars::CalendarEnd;
 use crate::alerts::levels::{CLOCKS, Ladder, Run, running};
 use crate::alerts::notice::{AlertId, Known, Order, Raise, Resolve, alert_id};
 use crate::alerts::timers::{Timer, Timers};
@@ -43,8 +43,10 @@ pub type LogEnd = Arc<dyn Fn() -> Option<u64> + Send + Sync>;
 /// What workers tell and ask the outbox.
 pub enum Message {
     Orders(StreamId, Vec<Order>),
-    /// What the table knows of a partition: its firing alerts.
+    /// What the table knows of a partition: its firing alerts. What an earlier owner wrote and did not send is sent.
     Ask(StreamId, oneshot::Sender<Vec<Known>>),
+    /// The same alerts, and nothing else.
+    Check(StreamId, oneshot::Sender<Vec<Known>>),
 }
 
 /// Raised levels of one clock under one due time.
@@ -80,6 +82,7 @@ pub struct Desk {
     judged: (u32, Offset),
     busy_until: Instant,
     start: Start,
+    check: Check,
 }
 
 /// Nothing is raised before the table said what was raised; records are read meanwhile.
@@ -108,6 +111,7 @@ impl Desk {
             judged: (0, Offset(0)),
             busy_until: Instant::now() + CALM,
             start: Start::Wanted,
+            check: Check::first(),
         }
     }
 
@@ -164,26 +168,7 @@ impl Desk {
         self.start = Start::Done;
         self.raised.clear();
         for alert in known {
-            if alert.clock == CALENDAR {
-                self.restore_calendar(&alert, now_millis);
-                continue;
-            }
-            let case = match cases.find(CaseKey(alert.case_key)) {
-                Found::Here(place) => Some(cases.at(place)),
-                Found::Evicted | Found::Unknown => None,
-            };
-            let clock = CLOCKS.iter().position(|clock| clock.name() == alert.clock);
-            let run = case.zip(clock).and_then(|(case, clock)| running(case, rules, CLOCKS[clock]));
-            let level = self.ladder.place(&alert.level);
-            match (clock, run, level) {
-                // a case that changed since its last landing is judged again when that lands
-                (Some(clock), Some(run), Some(level))
-                    if run.due.seconds() == alert.due && self.ladder.levels[level].covers(clock as u8) =>
-                {
-                    self.mark(CaseKey(alert.case_key), clock as u8, alert.due, level as u8);
-                }
-                _ => self.over.push(Resolve { id: alert.id, version: case.map_or(0, |case| case.version.0) }),
-            }
+            self.take_over(cases, rules, &alert, now_millis);
         }
         self.touch_all();
     }
@@ -235,6 +220,7 @@ impl Desk {
         if Instant::now() < self.busy_until || !self.has_started(cases, rules, now_millis) {
             return;
         }
+        self.check(cases, rules, now_millis);
         let outbox = self.outbox.clone();
         let Ok(room) = outbox.try_reserve() else { return };
         let orders = self.take(cases, rules, now_millis);
@@ -397,6 +383,9 @@ pub fn id_text(id: AlertId) -> String {
     format!("{:032x}", id.0)
 }
 
+#[path = "desk_check.rs"]
+mod check;
+use check::Check;
 #[cfg(test)]
 #[path = "desk_tests.rs"]
 mod tests;

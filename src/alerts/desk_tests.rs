@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use tokio::sync::mpsc::channel;
 
 use super::*;
+use crate::alerts::calendars::CALENDAR;
 use crate::model::apply::Deadlines;
 use crate::model::case::{Flag, Paused, RowVersion};
 use crate::model::time::Time;
@@ -362,4 +363,39 @@ proptest! {
             prop_assert_eq!(&held, &model);
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_frozen_owner_wrote_after_the_start_is_resolved_by_a_later_check() {
+    let (outbox, mut inbox) = channel(4);
+    let ladder = Arc::new(Ladder::default());
+    let mut desk = Desk::new(StreamId::new("pos", "in", 0), ladder.clone(), outbox, Arc::new(|| None));
+    let mut cases = CaseStore::default();
+    let mut ended = case(1, 0, 1000);
+    ended.status = Status::Answered;
+    ended.answered_at = Some(time(10));
+    cases.put(ended);
+    desk.landed(ended.version.offset().next());
+    let now = (BEGIN + 990) * 1000;
+
+    tokio::time::advance(CALM).await;
+    desk.turn(&cases, &Plain, now);
+    let Ok(Message::Ask(_, answer)) = inbox.try_recv() else { panic!("asks first") };
+    answer.send(Vec::new()).expect("waits");
+    desk.turn(&cases, &Plain, now);
+    assert!(inbox.try_recv().is_err(), "nothing runs, nothing fires");
+
+    tokio::time::advance(std::time::Duration::from_secs(6)).await;
+    desk.turn(&cases, &Plain, now);
+    let Ok(Message::Check(_, answer)) = inbox.try_recv() else { panic!("asks again") };
+    let clock = CLOCKS.iter().position(|clock| *clock == Clock::FinalAnswer).expect("a clock") as u8;
+    let level = &ladder.levels[0].name;
+    let due = time(1000).seconds();
+    let id = alert_id(ended.key, clock, due, level);
+    let late =
+        Known { id, case_key: ended.key.0, clock: Clock::FinalAnswer.name().to_owned(), due, level: level.clone() };
+    answer.send(vec![late]).expect("waits");
+    desk.turn(&cases, &Plain, now);
+    let Ok(Message::Orders(_, orders)) = inbox.try_recv() else { panic!("tells that it is over") };
+    assert!(matches!(&orders[..], [Order::Resolve(resolve)] if resolve.id == id), "{orders:?}");
 }

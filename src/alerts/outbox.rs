@@ -136,6 +136,12 @@ impl Outbox {
     async fn take(&self, message: Message, round: &mut Round, state: &mut State) {
         match message {
             Message::Orders(stream, orders) => round.add(stream, orders),
+            Message::Check(stream, answer) => {
+                // a check that fails is made again later; it must not hold up anybody's orders
+                if let Ok(known) = self.store.firing(&stream).await {
+                    let _ = answer.send(known); // the worker may be gone already
+                }
+            }
             Message::Ask(stream, answer) => {
                 let known = self.patiently(|| self.store.firing(&stream)).await;
                 let _ = answer.send(known); // the worker may be gone already
