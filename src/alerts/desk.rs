@@ -220,7 +220,7 @@ impl Desk {
         if Instant::now() < self.busy_until || !self.has_started(cases, rules, now_millis) {
             return;
         }
-        self.check(cases, rules, now_millis);
+        self.check(cases, rules);
         let outbox = self.outbox.clone();
         let Ok(room) = outbox.try_reserve() else { return };
         let orders = self.take(cases, rules, now_millis);

@@ -1,6 +1,6 @@
 //! What the table says is firing, against what runs: at the start, and again later.
 //! Owner: the desk. Invariants: an alert of the table whose clock does not run is resolved, whoever wrote it and whenever;
-//! a check that fails is made again after the pause.
+//! a check that fails is told and made again after the pause.
 
 use tokio::sync::oneshot;
 use tokio::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use crate::alerts::calendars::CALENDAR;
 use crate::alerts::levels::{CLOCKS, running};
 use crate::alerts::notice::{Known, Resolve};
 use crate::model::apply::DeadlineRules;
+use crate::model::case::RowVersion;
 use crate::model::case_store::{CaseStore, Found};
 use crate::model::ids::CaseKey;
 
@@ -37,6 +38,15 @@ impl Desk {
         if alert.clock == CALENDAR {
             return self.restore_calendar(alert, now_millis);
         }
+        match self.goes_on(cases, rules, alert) {
+            // a case that changed since its last landing is judged again when that lands
+            Ok((clock, level)) => self.mark(CaseKey(alert.case_key), clock, alert.due, level),
+            Err(version) => self.over.push(Resolve { id: alert.id, version }),
+        }
+    }
+
+    /// Clock and level of an alert whose clock runs; else the row that its case stands at.
+    fn goes_on(&self, cases: &CaseStore, rules: &dyn DeadlineRules, alert: &Known) -> Result<(u8, u8), u64> {
         let case = match cases.find(CaseKey(alert.case_key)) {
             Found::Here(place) => Some(cases.at(place)),
             Found::Evicted | Found::Unknown => None,
@@ -45,18 +55,18 @@ impl Desk {
         let run = case.zip(clock).and_then(|(case, clock)| running(case, rules, CLOCKS[clock]));
         let level = self.ladder.place(&alert.level);
         match (clock, run, level) {
-            // a case that changed since its last landing is judged again when that lands
             (Some(clock), Some(run), Some(level))
                 if run.due.seconds() == alert.due && self.ladder.levels[level].covers(clock as u8) =>
             {
-                self.mark(CaseKey(alert.case_key), clock as u8, alert.due, level as u8);
+                Ok((clock as u8, level as u8))
             }
-            _ => self.over.push(Resolve { id: alert.id, version: case.map_or(0, |case| case.version.0) }),
+            _ => Err(case.map_or(0, |case| case.version.0)),
         }
     }
 
     /// Asks the table again where it is time, and takes up the answer.
-    pub(super) fn check(&mut self, cases: &CaseStore, rules: &dyn DeadlineRules, now_millis: i64) {
+    /// It only ends alerts: what runs raises its own, and the answer may be older than an alert that ended since.
+    pub(super) fn check(&mut self, cases: &CaseStore, rules: &dyn DeadlineRules) {
         let Some(asked) = &mut self.check.asked else {
             if Instant::now() >= self.check.due {
                 let (answer, known) = oneshot::channel();
@@ -71,13 +81,12 @@ impl Desk {
             Err(oneshot::error::TryRecvError::Empty) => return,
             Err(oneshot::error::TryRecvError::Closed) => Vec::new(), // asked again after the pause
         };
-        for alert in known {
-            let has_landed = match cases.find(CaseKey(alert.case_key)) {
-                Found::Here(place) => cases.at(place).version.offset() < self.landed,
-                Found::Evicted | Found::Unknown => true,
-            };
-            if has_landed {
-                self.take_over(cases, rules, &alert, now_millis); // the others are judged when they land
+        for alert in known.iter().filter(|alert| alert.clock != CALENDAR) {
+            // what is not in the journal yet is judged when it is
+            if let Err(version) = self.goes_on(cases, rules, alert)
+                && RowVersion(version).offset() < self.landed
+            {
+                self.over.push(Resolve { id: alert.id, version });
             }
         }
         let pause = (self.check.pause * 2).min(LONGEST_CHECK);

@@ -137,9 +137,13 @@ impl Outbox {
         match message {
             Message::Orders(stream, orders) => round.add(stream, orders),
             Message::Check(stream, answer) => {
-                // a check that fails is made again later; it must not hold up anybody's orders
-                if let Ok(known) = self.store.firing(&stream).await {
-                    let _ = answer.send(known); // the worker may be gone already
+                // tried once: a check is made again later, and must not hold up anybody's orders
+                match self.store.firing(&stream).await {
+                    Ok(known) => drop(answer.send(known)), // the worker may be gone already
+                    Err(problem) => {
+                        metrics::failed("table");
+                        warn!(%problem, partition = %stream, "firing alerts are compared with running clocks later");
+                    }
                 }
             }
             Message::Ask(stream, answer) => {
