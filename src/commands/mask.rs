@@ -117,8 +117,8 @@ mod tests {
     fn spans_count_characters() {
         assert_eq!(
             run("Я, Петрова Анна, 8 910 123-45-67\nпусто", true),
-            "{\"masker\":2,\"spans\":[{\"type\":\"name\",\"start\":3,\"end\":15},{\"type\":\"phone\",\"start\":17,\"end\":32}]}\n\
-             {\"masker\":2,\"spans\":[]}\n"
+            "{\"masker\":3,\"spans\":[{\"type\":\"name\",\"start\":3,\"end\":15},{\"type\":\"phone\",\"start\":17,\"end\":32}]}\n\
+             {\"masker\":3,\"spans\":[]}\n"
         );
     }
 }

@@ -3,8 +3,9 @@
 //! from left to right: a cheap scan finds the bytes one can start at or is known by (digits, `@`, `/`, `[`), detectors
 //! look around such a byte. Names are found in the tokens; [`Masker`] does both, [`mask`] alone leaves names as they are.
 //! Invariants: output is valid UTF-8; masking a masked text changes nothing; text outside the spans is kept byte for byte.
-//! The second needs care in detectors: what was masked must look to a neighbour like the placeholder that replaces it.
-//! So nobody looks back past [`View::done`], and nobody rejects a match because of what could be masked after it.
+//! The second needs care in detectors: what was masked must look to a neighbour like the placeholder that replaces it, so
+//! nobody looks back past [`View::done`]. What is masked after a match cannot be known yet, so [`Found`] reads a text that
+//! changed again.
 //! When in doubt a phone is masked, but numbers of laws, cases and organisations survive: analysts live on them.
 
 mod birth;
@@ -13,6 +14,7 @@ mod context;
 mod corpus;
 mod documents;
 mod flats;
+mod found;
 #[cfg(test)]
 mod laws;
 mod links;
@@ -24,11 +26,12 @@ mod plates;
 #[cfg(test)]
 mod tests;
 
+use found::Found;
 pub use masker::Masker;
 pub use people::{PersonLexicon, PersonLists};
 
 /// Raised with every change of what is masked; stored beside each text (152-ФЗ: it must be known how it was treated).
-pub const MASKER_VERSION: u16 = 2;
+pub const MASKER_VERSION: u16 = 3;
 
 /// The types of identifiers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -153,37 +156,25 @@ pub struct MaskSpan {
 
 /// Appends `text` to `out` with every structured identifier replaced by its placeholder.
 pub fn mask_into(text: &str, out: &mut Vec<u8>) -> MaskCounts {
-    let mut counts = MaskCounts::default();
-    let mut copied = 0;
-    walk(text, |span| {
-        out.extend_from_slice(&text.as_bytes()[copied..span.start]);
-        out.extend_from_slice(span.kind.placeholder().as_bytes());
-        copied = span.end;
-        counts.add(span.kind);
-    });
-    out.extend_from_slice(&text.as_bytes()[copied..]);
-    counts
+    numbers_of(text).pieces(text, |piece| out.extend_from_slice(piece.as_bytes()))
 }
 
 /// The masked text (but for names) and what was found; for places where an allocation does not matter.
 pub fn mask(text: &str) -> (String, MaskCounts) {
     let mut out = String::with_capacity(text.len());
-    let mut counts = MaskCounts::default();
-    let mut copied = 0;
-    walk(text, |span| {
-        out.push_str(&text[copied..span.start]);
-        out.push_str(span.kind.placeholder());
-        copied = span.end;
-        counts.add(span.kind);
-    });
-    out.push_str(&text[copied..]);
+    let counts = numbers_of(text).pieces(text, |piece| out.push_str(piece));
     (out, counts)
 }
 
 /// Where the structured identifiers are, in order, without overlaps.
 pub fn spans(text: &str) -> Vec<MaskSpan> {
-    let mut found = Vec::new();
-    walk(text, |span| found.push(span));
+    numbers_of(text).spans().to_vec()
+}
+
+/// Allocates only for a text that has something to mask.
+fn numbers_of(text: &str) -> Found {
+    let mut found = Found::default();
+    found.numbers(text);
     found
 }
 

@@ -227,6 +227,8 @@ fn profile_link(view: &View<'_>, at: usize) -> Option<MaskSpan> {
         .take(HOST_BYTES)
         .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
         .count();
+    let stop = before[before.len() - host_length..].iter().take_while(|byte| b".-".contains(byte)).count();
+    let host_length = host_length - stop; // «Иванов И.vk.com/ivan»: the stop belongs to the sentence
     let (front, host) = before.split_at(before.len() - host_length);
     let (_, paths) = HOSTS.iter().find(|(known, _)| is_host(host, known.as_bytes()))?;
     let path = &view.bytes[at + 1..];

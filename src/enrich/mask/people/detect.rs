@@ -27,6 +27,11 @@ impl People {
         People { lexicon, table: WordTable::new(), facts: Vec::new(), begins: Vec::new(), names: Vec::new() }
     }
 
+    /// A detector with the same lexicon for other words.
+    pub fn another(&self) -> People {
+        People::new(self.lexicon.clone())
+    }
+
     /// Adds the names and handles of a text to `found`, which are in order but after what `taken` has. `taken` are the
     /// spans of other detectors, in order.
     pub fn find(&mut self, text: &str, words: &Words, tokens: &[Token], taken: &[MaskSpan], found: &mut Vec<MaskSpan>) {

@@ -13,36 +13,22 @@ pub(super) struct Reader<'t> {
 }
 
 impl Reader<'_> {
-    /// Spans that are taken and placeholders become walls, and so do words glued to them: before masking they were one
-    /// token with what was masked.
+    /// Tokens of taken spans and of placeholders become walls.
     pub(super) fn raise_walls(&mut self, taken: &[MaskSpan]) {
         let mut spans = taken.iter().peekable();
         let mut placeholder_end = 0;
-        for at in 0..self.tokens.len() {
-            let token = &self.tokens[at];
+        for (at, token) in self.tokens.iter().enumerate() {
             while spans.next_if(|span| span.end <= token.start as usize).is_some() {}
-            let mut wall = spans.peek().is_some_and(|span| span.start < token.end as usize);
             if token.first == 0xE2 && token.shape == Shape::Punct {
                 let rest = &self.text[token.start as usize..];
                 if let Some(kind) = MaskKind::ALL.iter().find(|kind| rest.starts_with(kind.placeholder())) {
                     placeholder_end = token.start as usize + kind.placeholder().len();
-                    self.wall_before(at);
                 }
             }
-            wall |= (token.start as usize) < placeholder_end;
-            wall |= token.start as usize == placeholder_end && token.shape != Shape::Punct && at > 0;
-            if wall {
+            let is_taken = spans.peek().is_some_and(|span| span.start < token.end as usize);
+            if is_taken || (token.start as usize) < placeholder_end {
                 self.facts[at] = Facts::WALL;
             }
-        }
-    }
-
-    pub(super) fn wall_before(&mut self, at: usize) {
-        if let Some(before) = at.checked_sub(1)
-            && self.tokens[before].end == self.tokens[at].start
-            && self.tokens[before].shape != Shape::Punct
-        {
-            self.facts[before] = Facts::WALL;
         }
     }
 

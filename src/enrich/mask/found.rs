@@ -1,0 +1,121 @@
+//! What has been found in one text so far, over all passes. Owner: one call of a masker, or one masker that keeps the buffers.
+//! Invariants: spans are in order and apart; after [`Found::numbers`] another pass over the masked text finds nothing.
+//! A detector decides by the words around, and these may go later in the same pass: «А123ВС62https://vk.com/x» is a plate
+//! only once the link is a placeholder. So a text in which something was found is read again as it looks then.
+
+use super::{MaskCounts, MaskSpan, walk};
+
+/// Passes over a text at most; the third finds something in texts made for it only.
+pub const PASSES: usize = 8;
+
+#[derive(Default)]
+pub struct Found {
+    spans: Vec<MaskSpan>,
+    /// Of the pass that runs.
+    new: Vec<MaskSpan>,
+    masked: String,
+}
+
+impl Found {
+    pub fn spans(&self) -> &[MaskSpan] {
+        &self.spans
+    }
+
+    pub fn clear(&mut self) {
+        self.spans.clear();
+    }
+
+    /// Finds the structured identifiers of `text` beside what is known already.
+    pub fn numbers(&mut self, text: &str) {
+        if self.spans.is_empty() {
+            walk(text, |span| self.spans.push(span));
+        }
+        for _ in 0..PASSES {
+            if self.spans.is_empty() || !self.again(text, |masked, new| walk(masked, |span| new.push(span))) {
+                return;
+            }
+        }
+    }
+
+    /// A word may be glued to something that is masked: its token is another one in the masked text. Rather once too often:
+    /// letters of any script, hyphens and marks without width all hold words together.
+    pub fn is_glued(&self, text: &str) -> bool {
+        let parts = |character: char| character.is_whitespace() || character.is_ascii_punctuation();
+        let in_word = |character: char| !parts(character) || matches!(character, '-' | '_');
+        self.spans.iter().any(|span| text[..span.start].ends_with(in_word) || text[span.end..].starts_with(in_word))
+    }
+
+    /// Takes the spans out of `more`, which is in order. Where one touches a known one it gives way: a name is made of
+    /// tokens and takes the stop after an initial with it, which a neighbour may have too.
+    pub fn add(&mut self, more: &mut Vec<MaskSpan>) {
+        let count = self.spans.len();
+        let mut place = 0;
+        for mut span in more.drain(..) {
+            while place < count && self.spans[place].end <= span.start {
+                place += 1;
+            }
+            if let Some(known) = self.spans[..count].get(place) {
+                span.end = span.end.min(known.start.max(span.start));
+            }
+            if span.start < span.end {
+                self.spans.push(span);
+            }
+        }
+        self.spans.sort_unstable_by_key(|span| span.start);
+    }
+
+    /// Calls `part` with each piece of the masked text in turn.
+    pub fn pieces<'t>(&self, text: &'t str, mut part: impl FnMut(&'t str)) -> MaskCounts {
+        let mut counts = MaskCounts::default();
+        let mut copied = 0;
+        for span in &self.spans {
+            part(&text[copied..span.start]);
+            part(span.kind.placeholder());
+            copied = span.end;
+            counts.add(span.kind);
+        }
+        part(&text[copied..]);
+        counts
+    }
+
+    /// Takes what `find` finds in the masked text; whether there was something.
+    pub fn again(&mut self, text: &str, find: impl FnOnce(&str, &mut Vec<MaskSpan>)) -> bool {
+        let mut masked = std::mem::take(&mut self.masked);
+        masked.clear();
+        self.pieces(text, |piece| masked.push_str(piece));
+        self.new.clear();
+        find(&masked, &mut self.new);
+        self.masked = masked;
+        if self.new.is_empty() {
+            return false;
+        }
+        for place in 0..self.new.len() {
+            let MaskSpan { start, end, kind } = self.new[place];
+            self.new[place] = MaskSpan { start: self.original(start).0, end: self.original(end).1, kind };
+        }
+        let new = &self.new;
+        self.spans.retain(|span| !new.iter().any(|new| new.start < span.end && span.start < new.end));
+        self.spans.append(&mut self.new);
+        self.spans.sort_unstable_by_key(|span| span.start);
+        true
+    }
+
+    /// Where an offset of the masked text is in the text, as a start and as an end; inside a placeholder these are the
+    /// bounds of what it replaced.
+    fn original(&self, masked: usize) -> (usize, usize) {
+        let mut grown = 0isize; // masked text before the span is longer by this
+        for span in &self.spans {
+            let start = (span.start as isize + grown) as usize;
+            if masked <= start {
+                break;
+            }
+            let length = span.kind.placeholder().len();
+            if masked < start + length {
+                return (span.start, span.end);
+            }
+            grown += length as isize - (span.end - span.start) as isize;
+        }
+        let offset = (masked as isize - grown) as usize;
+        (offset, offset)
+    }
+}
