@@ -78,9 +78,13 @@ pub struct Desk {
     over: Vec<Resolve>,
     /// The journal has the partition below this offset.
     landed: Offset,
+    /// The partition was read up to here.
+    read: Offset,
     /// When the clocks were last judged without records, and what had landed then.
     judged: (u32, Offset),
     busy_until: Instant,
+    /// What was in the log at the start has been read.
+    is_level: bool,
     start: Start,
     check: Check,
 }
@@ -108,8 +112,10 @@ impl Desk {
             waiting: Vec::new(),
             over: Vec::new(),
             landed: Offset(0),
+            read: Offset(0),
             judged: (0, Offset(0)),
             busy_until: Instant::now() + CALM,
+            is_level: false,
             start: Start::Wanted,
             check: Check::first(),
         }
@@ -201,6 +207,7 @@ impl Desk {
     /// A record of this age was read, and the log goes on at `next`. A sender may date its records back, so an old record is
     /// a backlog only if more of them wait.
     pub fn note_read(&mut self, record_millis: i64, now_millis: i64, next: Offset) {
+        self.read = self.read.max(next);
         let is_old = now_millis - record_millis > LAG_MILLIS;
         if is_old && (self.log_end)().is_none_or(|end| end > next.0 + NEARLY_READ) {
             self.busy_until = Instant::now() + CALM;
@@ -210,6 +217,7 @@ impl Desk {
     /// The journal has everything below the offset.
     pub fn landed(&mut self, below: Offset) {
         self.landed = self.landed.max(below);
+        self.read = self.read.max(below);
         for timer in std::mem::take(&mut self.waiting) {
             self.push(timer);
         }
@@ -217,7 +225,8 @@ impl Desk {
 
     /// Hands over what is due; never waits.
     pub fn turn(&mut self, cases: &CaseStore, rules: &dyn DeadlineRules, now_millis: i64) {
-        if Instant::now() < self.busy_until || !self.has_started(cases, rules, now_millis) {
+        let has_started = self.has_started(cases, rules, now_millis);
+        if self.is_busy() || !has_started {
             return;
         }
         self.check(cases, rules);
@@ -227,6 +236,15 @@ impl Desk {
         if !orders.is_empty() {
             room.send(Message::Orders(self.stream.clone(), orders));
         }
+    }
+
+    /// A start need not wait to see whether old records come where Kafka said how far the log reaches.
+    fn is_busy(&mut self) -> bool {
+        if !self.is_level && (self.log_end)().is_some_and(|end| self.read.0 >= end) {
+            self.is_level = true;
+            self.busy_until = Instant::now();
+        }
+        Instant::now() < self.busy_until
     }
 
     fn take(&mut self, cases: &CaseStore, rules: &dyn DeadlineRules, now_millis: i64) -> Vec<Order> {

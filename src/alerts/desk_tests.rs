@@ -286,6 +286,28 @@ fn old_records_hold_alerts_back_only_while_more_of_them_wait() {
     assert!(!new(Some(11)), "a sender that dates its records back");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_start_is_calm_at_once_when_the_log_was_read_to_its_end_and_after_a_while_when_that_is_not_known() {
+    let (outbox, _inbox) = channel(1);
+    let new = |end: Option<u64>| {
+        let log_end = Arc::new(move || end);
+        let mut desk = Desk::new(StreamId::new("pos", "in", 0), Arc::new(Ladder::default()), outbox.clone(), log_end);
+        desk.landed(Offset(10));
+        desk
+    };
+    assert!(!new(Some(10)).is_busy(), "nothing waits");
+    let mut behind = new(Some(12));
+    assert!(behind.is_busy(), "two records wait");
+    behind.note_read(60_000, 60_000, Offset(12));
+    assert!(!behind.is_busy(), "they were read");
+    behind.note_read(0, 60_000, Offset(13));
+    assert!(!behind.is_busy(), "an old record, but no more of them");
+    let mut blind = new(None);
+    assert!(blind.is_busy());
+    tokio::time::advance(CALM).await;
+    assert!(!blind.is_busy(), "no old record came");
+}
+
 proptest! {
     /// What a model that looks at every case at every second would have raised, each exactly once, whatever happens to
     /// the due times and however often the process starts again.

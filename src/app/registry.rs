@@ -49,6 +49,12 @@ impl Ends for Registry {
         self.lock().values().map(|(stream, _)| stream.clone()).collect()
     }
 
+    fn is_one_unknown(&self) -> bool {
+        let partitions = self.lock();
+        let view = self.kafka();
+        partitions.values().any(|(stream, _)| !view.ends.contains_key(&(stream.topic.clone(), stream.partition.0)))
+    }
+
     fn note_end(&self, stream: &StreamId, end: u64) {
         let mut view = self.kafka();
         view.ends.insert((stream.topic.clone(), stream.partition.0), end);
@@ -125,6 +131,8 @@ impl Registry {
     }
 
     pub fn add(&self, epoch: AssignmentEpoch, stream: StreamId, status: watch::Receiver<PartitionStatus>) {
+        // while another process had the partition its log grew
+        self.kafka().ends.remove(&(stream.topic.clone(), stream.partition.0));
         self.lock().insert(epoch, (stream, status));
     }
 

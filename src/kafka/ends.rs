@@ -21,6 +21,8 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Who wants to know; copies of the application's state.
 pub trait Ends: Send + Sync + 'static {
     fn streams(&self) -> Vec<StreamId>;
+    /// The process got a partition whose end was not asked yet.
+    fn is_one_unknown(&self) -> bool;
     fn note_end(&self, stream: &StreamId, end: u64);
     fn note_trouble(&self, problem: String);
 }
@@ -75,6 +77,9 @@ fn ask_until(ended: &AtomicBool, consumer: &BaseConsumer, ends: &impl Ends) {
         while Instant::now() < next && !ended.load(Ordering::Relaxed) {
             while consumer.poll(Duration::ZERO).is_some() {} // errors of the connection, which are logged elsewhere
             std::thread::sleep(LOOK);
+            if silences == 0 && ends.is_one_unknown() {
+                break; // alerts of a new partition wait for its end
+            }
         }
     }
 }
