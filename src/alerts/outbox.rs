@@ -9,9 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
+use futures_util::future::join_all;
 use rdkafka::config::ClientConfig;
 use thiserror::Error;
 use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -37,6 +39,8 @@ const EVERY: Duration = Duration::from_millis(250);
 const NOTES_WAIT: Duration = Duration::from_millis(750);
 /// Kafka is away when it confirms nothing for so long.
 const KAFKA_PATIENCE: Duration = Duration::from_secs(10);
+/// Partitions that the table is asked about at the same time.
+const ASKED_AT_ONCE: usize = 4;
 /// A case whose row is not in `cases` yet is asked for so often.
 const CASE_TRIES: u32 = 3;
 
@@ -74,7 +78,11 @@ struct Round {
     calendars: Vec<(StreamId, CalendarEnd)>,
     /// Alert → row of the case that ended it.
     resolves: HashMap<AlertId, u64>,
+    asks: Vec<Ask>,
 }
+
+/// A new owner and where it waits.
+type Ask = (StreamId, oneshot::Sender<Vec<Known>>);
 
 impl Round {
     fn len(&self) -> usize {
@@ -121,19 +129,20 @@ impl Outbox {
             };
             let started = Instant::now();
             let mut round = Round::default();
-            self.take(message, &mut round, &mut state).await;
+            self.take(message, &mut round).await;
             while round.len() < ROUND
                 && let Ok(message) = inbox.try_recv()
             {
-                self.take(message, &mut round, &mut state).await;
+                self.take(message, &mut round).await;
             }
+            self.answer(std::mem::take(&mut round.asks), &mut state).await;
             self.deliver(round, &mut state).await;
             tokio::time::sleep_until(started + EVERY).await;
         }
         self.write(&mut state.notes, Vec::new()).await;
     }
 
-    async fn take(&self, message: Message, round: &mut Round, state: &mut State) {
+    async fn take(&self, message: Message, round: &mut Round) {
         match message {
             Message::Orders(stream, orders) => round.add(stream, orders),
             Message::Check(stream, answer) => {
@@ -146,18 +155,32 @@ impl Outbox {
                     }
                 }
             }
-            Message::Ask(stream, answer) => {
-                let known = self.patiently(|| self.store.firing(&stream)).await;
-                let _ = answer.send(known); // the worker may be gone already
-                self.catch_up(&stream, state).await;
-            }
+            Message::Ask(stream, answer) => round.asks.push((stream, answer)),
         }
     }
 
-    /// Sends what an earlier owner wrote and did not send.
-    async fn catch_up(&self, stream: &StreamId, state: &mut State) {
+    /// Answers new owners, and sends what earlier ones wrote and did not send. A start waits for the last of many answers,
+    /// so a few are asked for at a time.
+    async fn answer(&self, asks: Vec<Ask>, state: &mut State) {
+        if asks.is_empty() {
+            return;
+        }
         self.write(&mut state.notes, Vec::new()).await;
-        let since = self.patiently(|| self.store.unsent_since(stream)).await;
+        let permits = &Semaphore::new(ASKED_AT_ONCE);
+        let answers = asks.into_iter().map(|(stream, answer)| async move {
+            let _permit = permits.acquire().await;
+            let known = self.patiently(|| self.store.firing(&stream)).await;
+            let _ = answer.send(known); // the worker may be gone already
+            let since = self.patiently(|| self.store.unsent_since(&stream)).await;
+            (stream, since)
+        });
+        for (stream, since) in join_all(answers).await {
+            self.catch_up(&stream, since, state).await;
+        }
+    }
+
+    /// Sends what an earlier owner wrote and did not send, since then.
+    async fn catch_up(&self, stream: &StreamId, since: Option<i64>, state: &mut State) {
         let sent = match since {
             Some(since) => self.already(since).await,
             None => Sent::new(),

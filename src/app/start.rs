@@ -1,11 +1,10 @@
 //! What must hold before anything is read: Kafka topics exist with their pinned number of partitions, the schema is the
 //! one this binary knows and deduplicates.
 
-use rdkafka::config::ClientConfig;
 use thiserror::Error;
 
 use crate::config::Config;
-use crate::kafka::admin::{AdminError, partition_count};
+use crate::kafka::admin::{AdminError, partition_counts};
 use crate::kafka::client::base_config;
 use crate::sink::clickhouse::client;
 use crate::sink::migrations::{self, MigrationError};
@@ -39,14 +38,16 @@ pub enum StartError {
 pub async fn check(config: &Config) -> Result<(), StartError> {
     let client = client(&config.settings.clickhouse);
     migrations::verify(&client, &config.settings.clickhouse.database).await?;
-    let base = base_config(&config.settings.kafka);
-    for pipeline in &config.pipelines {
-        let found = count(&base, &pipeline.kafka_topic).await?.ok_or_else(|| StartError::NoTopic {
+    let counts = counts(config);
+    let pins = client.query("SELECT kafka_topic, partitions, epoch FROM streams FINAL");
+    let pins: Vec<(String, u16, u32)> = pins.fetch_all().await?;
+    for (pipeline, found) in config.pipelines.iter().zip(counts.await?) {
+        let found = found.ok_or_else(|| StartError::NoTopic {
             topic: pipeline.kafka_topic.clone(),
             partitions: pipeline.partitions,
         })?;
-        let sql = "SELECT partitions, epoch FROM streams FINAL WHERE kafka_topic = {topic:String}";
-        let pinned = client.query(sql).param("topic", &pipeline.kafka_topic).fetch_optional::<(u16, u32)>().await?;
+        let pinned = pins.iter().find(|(topic, ..)| *topic == pipeline.kafka_topic);
+        let pinned = pinned.map(|(_, partitions, epoch)| (*partitions, *epoch));
         match pinned {
             Some((partitions, _)) if u32::from(partitions) != found => {
                 return Err(StartError::PartitionsChanged {
@@ -74,7 +75,13 @@ pub async fn check(config: &Config) -> Result<(), StartError> {
     Ok(())
 }
 
-async fn count(base: &ClientConfig, topic: &str) -> Result<Option<u32>, StartError> {
-    let (base, topic) = (base.clone(), topic.to_owned());
-    Ok(tokio::task::spawn_blocking(move || partition_count(&base, &topic)).await??)
+/// Partitions of the topics of the pipelines, in their order; asked from now on.
+fn counts(config: &Config) -> impl Future<Output = Result<Vec<Option<u32>>, StartError>> {
+    let base = base_config(&config.settings.kafka);
+    let topics: Vec<String> = config.pipelines.iter().map(|pipeline| pipeline.kafka_topic.clone()).collect();
+    let asked = tokio::task::spawn_blocking(move || {
+        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+        partition_counts(&base, &topics)
+    });
+    async { Ok(asked.await??) }
 }
