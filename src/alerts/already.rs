@@ -10,6 +10,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use serde::Deserialize;
 use thiserror::Error;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -73,9 +74,16 @@ pub fn already_sent(config: &ClientConfig, topic: &str, since_millis: i64) -> Re
     Ok(sent)
 }
 
+/// The two columns of a record that matter here: a start reads a minute of the topic, and new alerts wait for it.
+#[derive(Deserialize)]
+struct Named {
+    alert_id: String,
+    version: String,
+}
+
 fn sent_of(payload: &[u8]) -> Option<(String, u64)> {
-    let value: serde_json::Value = serde_json::from_slice(payload).ok()?;
-    Some((value["alert_id"].as_str()?.to_owned(), value["version"].as_str()?.parse().ok()?))
+    let named: Named = serde_json::from_slice(payload).ok()?;
+    Some((named.alert_id, named.version.parse().ok()?))
 }
 
 #[cfg(test)]

@@ -174,31 +174,34 @@ impl Outbox {
             let since = self.patiently(|| self.store.unsent_since(&stream)).await;
             (stream, since)
         });
-        for (stream, since) in join_all(answers).await {
-            self.catch_up(&stream, since, state).await;
+        let answers = join_all(answers).await;
+        let sent = match answers.iter().filter_map(|(_, since)| *since).min() {
+            Some(since) => self.already(since).await, // once for all: it reads the topic
+            None => Sent::new(),
+        };
+        for (stream, since) in answers {
+            if since.is_some() {
+                self.catch_up(&stream, &sent, state).await;
+            }
+            self.tell_webhook(ToWebhook::Look(stream));
         }
     }
 
-    /// Sends what an earlier owner wrote and did not send, since then.
-    async fn catch_up(&self, stream: &StreamId, since: Option<i64>, state: &mut State) {
-        let sent = match since {
-            Some(since) => self.already(since).await,
-            None => Sent::new(),
-        };
+    /// Sends what an earlier owner wrote and did not send.
+    async fn catch_up(&self, stream: &StreamId, sent: &Sent, state: &mut State) {
         let mut after = String::new();
-        while since.is_some() {
+        loop {
             let rows = self.patiently(|| self.store.unsent(stream, &after)).await;
             let Some(last) = rows.last() else { break };
             after.clone_from(&last.alert_id);
             let is_last = rows.len() < PAGE;
-            let (known, new): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| is_in(&sent, row));
+            let (known, new): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| is_in(sent, row));
             self.note_sent(known, state);
             self.send(new, state).await;
             if is_last {
                 break;
             }
         }
-        self.tell_webhook(ToWebhook::Look(stream.clone()));
     }
 
     /// Asks until it works; the pauses grow.
