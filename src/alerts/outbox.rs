@@ -9,20 +9,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use futures_util::future::join_all;
 use rdkafka::config::ClientConfig;
 use thiserror::Error;
 use tokio::sync::mpsc::{Receiver, Sender};
-use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::alerts::already::{Sent, already_sent};
 use crate::alerts::calendars::CalendarEnd;
 use crate::alerts::desk::{Message, id_text};
 use crate::alerts::notice::*;
 use crate::alerts::rows::Rows;
-use crate::alerts::store::{PAGE, Store, StoreError};
+use crate::alerts::store::{Store, StoreError};
 use crate::alerts::teller::ToWebhook;
 use crate::kafka::producer::{Outgoing, ProduceError, Producer, ProducerOptions};
 use crate::partition::flight::Backoff;
@@ -39,8 +36,6 @@ const EVERY: Duration = Duration::from_millis(250);
 const NOTES_WAIT: Duration = Duration::from_millis(750);
 /// Kafka is away when it confirms nothing for so long.
 const KAFKA_PATIENCE: Duration = Duration::from_secs(10);
-/// Partitions that the table is asked about at the same time.
-const ASKED_AT_ONCE: usize = 4;
 /// A case whose row is not in `cases` yet is asked for so often.
 const CASE_TRIES: u32 = 3;
 
@@ -81,9 +76,6 @@ struct Round {
     asks: Vec<Ask>,
 }
 
-/// A new owner and where it waits.
-type Ask = (StreamId, oneshot::Sender<Vec<Known>>);
-
 impl Round {
     fn len(&self) -> usize {
         self.raises.len() + self.calendars.len() + self.resolves.len()
@@ -112,6 +104,10 @@ struct State {
     producer: Option<Arc<Producer>>,
     /// Rows that Kafka has and whose note is not written yet.
     notes: Vec<AlertRow>,
+    /// What earlier owners left.
+    left: Left,
+    /// Resolves wait until all of that is sent: a state is sent before the one that ends it.
+    held: Round,
 }
 
 impl Outbox {
@@ -119,16 +115,24 @@ impl Outbox {
     pub async fn run(self, mut inbox: Receiver<Message>) {
         let mut state = State::default();
         loop {
-            let message = match tokio::time::timeout(NOTES_WAIT, inbox.recv()).await {
-                Ok(Some(message)) => message,
-                Ok(None) => break,
-                Err(_) => {
+            let message = tokio::select! {
+                message = inbox.recv() => match message {
+                    Some(message) => message,
+                    None => break,
+                },
+                sent = state.left.known() => {
+                    self.catch_up(&sent, &mut state).await;
+                    let held = std::mem::take(&mut state.held);
+                    self.deliver(held, &mut state).await;
+                    continue;
+                }
+                () = tokio::time::sleep(NOTES_WAIT) => {
                     self.write(&mut state.notes, Vec::new()).await;
                     continue;
                 }
             };
             let started = Instant::now();
-            let mut round = Round::default();
+            let mut round = std::mem::take(&mut state.held);
             self.take(message, &mut round).await;
             while round.len() < ROUND
                 && let Ok(message) = inbox.try_recv()
@@ -136,9 +140,17 @@ impl Outbox {
                 self.take(message, &mut round).await;
             }
             self.answer(std::mem::take(&mut round.asks), &mut state).await;
-            self.deliver(round, &mut state).await;
-            tokio::time::sleep_until(started + EVERY).await;
+            if round.len() > 0 {
+                self.deliver(round, &mut state).await;
+                tokio::time::sleep_until(started + EVERY).await;
+            }
         }
+        while state.left.is_some() {
+            let sent = state.left.known().await;
+            self.catch_up(&sent, &mut state).await;
+        }
+        let held = std::mem::take(&mut state.held);
+        self.deliver(held, &mut state).await;
         self.write(&mut state.notes, Vec::new()).await;
     }
 
@@ -156,51 +168,6 @@ impl Outbox {
                 }
             }
             Message::Ask(stream, answer) => round.asks.push((stream, answer)),
-        }
-    }
-
-    /// Answers new owners, and sends what earlier ones wrote and did not send. A start waits for the last of many answers,
-    /// so a few are asked for at a time.
-    async fn answer(&self, asks: Vec<Ask>, state: &mut State) {
-        if asks.is_empty() {
-            return;
-        }
-        self.write(&mut state.notes, Vec::new()).await;
-        let permits = &Semaphore::new(ASKED_AT_ONCE);
-        let answers = asks.into_iter().map(|(stream, answer)| async move {
-            let _permit = permits.acquire().await;
-            let known = self.patiently(|| self.store.firing(&stream)).await;
-            let _ = answer.send(known); // the worker may be gone already
-            let since = self.patiently(|| self.store.unsent_since(&stream)).await;
-            (stream, since)
-        });
-        let answers = join_all(answers).await;
-        let sent = match answers.iter().filter_map(|(_, since)| *since).min() {
-            Some(since) => self.already(since).await, // once for all: it reads the topic
-            None => Sent::new(),
-        };
-        for (stream, since) in answers {
-            if since.is_some() {
-                self.catch_up(&stream, &sent, state).await;
-            }
-            self.tell_webhook(ToWebhook::Look(stream));
-        }
-    }
-
-    /// Sends what an earlier owner wrote and did not send.
-    async fn catch_up(&self, stream: &StreamId, sent: &Sent, state: &mut State) {
-        let mut after = String::new();
-        loop {
-            let rows = self.patiently(|| self.store.unsent(stream, &after)).await;
-            let Some(last) = rows.last() else { break };
-            after.clone_from(&last.alert_id);
-            let is_last = rows.len() < PAGE;
-            let (known, new): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| is_in(sent, row));
-            self.note_sent(known, state);
-            self.send(new, state).await;
-            if is_last {
-                break;
-            }
         }
     }
 
@@ -241,6 +208,10 @@ impl Outbox {
         }
         self.send(raised, state).await;
 
+        if state.left.is_some() {
+            state.held = Round { resolves: round.resolves, streams: streams.into_iter().collect(), ..Round::default() };
+            return;
+        }
         let ids: Vec<String> = round.resolves.keys().map(|id| id_text(*id)).collect();
         if ids.is_empty() {
             return;
@@ -304,19 +275,6 @@ impl Outbox {
         }
     }
 
-    /// What the topic has since a time; nothing when it cannot be read, and then more is sent than need be.
-    async fn already(&self, since: i64) -> Sent {
-        let (kafka, topic) = (self.kafka.clone(), self.topic.clone());
-        match tokio::task::spawn_blocking(move || already_sent(&kafka, &topic, since)).await {
-            Ok(Ok(sent)) => sent,
-            Ok(Err(problem)) => {
-                warn!(%problem, topic = self.topic, "what was sent before is not known; alerts may be there twice, under the same keys");
-                Sent::new()
-            }
-            Err(_) => Sent::new(), // the process ends
-        }
-    }
-
     /// Sends rows until Kafka has them all; their notes go with the next write.
     async fn send(&self, rows: Vec<AlertRow>, state: &mut State) {
         let started = now_millis();
@@ -329,7 +287,7 @@ impl Outbox {
             warn!(%problem, attempt, topic = self.topic, "alerts are rows already and will be sent again");
             tokio::time::sleep(self.backoff.pause(attempt)).await;
             attempt += 1;
-            let sent = self.already(started).await; // some may have arrived
+            let sent = self.already(started).await.unwrap_or_default(); // some may have arrived
             let (known, new): (Vec<_>, Vec<_>) = left.iter().cloned().partition(|row| is_in(&sent, row));
             self.note_sent(known, state);
             left = Arc::new(new);
@@ -385,13 +343,13 @@ impl Outbox {
     }
 }
 
-fn is_in(sent: &Sent, row: &AlertRow) -> bool {
-    sent.contains(&(row.alert_id.clone(), row.state_version()))
-}
-
 pub(super) fn now_millis() -> i64 {
     SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_millis() as i64)
 }
+
+#[path = "outbox_start.rs"]
+mod start;
+use start::{Ask, Left, is_in};
 
 #[cfg(test)]
 mod tests {
