@@ -113,7 +113,8 @@ struct State {
 impl Outbox {
     /// Ends when the last worker is gone and everything it told is out.
     pub async fn run(self, mut inbox: Receiver<Message>) {
-        let mut state = State::default();
+        // A new producer needs half a second until Kafka gave it an id; the first alerts of a start are late already.
+        let mut state = State { producer: self.new_producer().ok(), ..State::default() };
         loop {
             let message = tokio::select! {
                 message = inbox.recv() => match message {
@@ -322,13 +323,15 @@ impl Outbox {
         }
     }
 
+    fn new_producer(&self) -> Result<Arc<Producer>, ProduceError> {
+        let options = ProducerOptions { linger: Duration::from_millis(5), ..ProducerOptions::default() };
+        Ok(Arc::new(Producer::new(&self.kafka, options)?))
+    }
+
     async fn produce(&self, rows: Arc<Vec<AlertRow>>, producer: &mut Option<Arc<Producer>>) -> Result<(), SendError> {
         let ready = match producer {
             Some(ready) => ready.clone(),
-            None => {
-                let options = ProducerOptions { linger: Duration::from_millis(5), ..ProducerOptions::default() };
-                producer.insert(Arc::new(Producer::new(&self.kafka, options)?)).clone()
-            }
+            None => producer.insert(self.new_producer()?).clone(),
         };
         let topic = self.topic.clone();
         let sending = tokio::task::spawn_blocking(move || {
