@@ -297,7 +297,7 @@ async fn the_delay_of_alerts_under_a_mass_of_clocks_and_two_kills_is_measured() 
     measure(&installation, &kills, clocks, seconds).await;
 }
 
-/// Prints the delays, and asserts the one of levels that were reached while the process ran.
+/// Prints the delays, and asserts the 99th percentile: of all, and of levels that were reached while the process ran.
 async fn measure(installation: &Installation, kills: &[i64], clocks: i64, seconds: i64) {
     let mut running = "level = 'breach'".to_owned();
     for kill in kills {
@@ -324,9 +324,15 @@ async fn measure(installation: &Installation, kills: &[i64], clocks: i64, second
             );
         }
     }
-    let late = format!(
-        "SELECT toInt64(quantile(0.99)(toUnixTimestamp64Milli(assumeNotNull(kafka_sent_at)) - \
-         toInt64(toUnixTimestamp(level_at)) * 1000)) FROM v_alerts WHERE {running}"
-    );
-    assert!(installation.number(&late).await < 1000, "the 99th percentile, to Kafka's confirmation, is under a second");
+    for condition in ["level = 'breach'", &running] {
+        let late = format!(
+            "SELECT toInt64(quantile(0.99)(toUnixTimestamp64Milli(assumeNotNull(kafka_sent_at)) - \
+             toInt64(toUnixTimestamp(level_at)) * 1000)) FROM v_alerts WHERE {condition}"
+        );
+        let late = installation.number(&late).await;
+        assert!(
+            late < 1000,
+            "the 99th percentile, to Kafka's confirmation, is under a second: {late} where {condition}"
+        );
+    }
 }
