@@ -11,6 +11,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use thiserror::Error;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
+/// How often it is asked whether new topics are to be seen, and the pause between.
+const VISIBLE_TRIES: u32 = 50;
+const VISIBLE_PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Error)]
 pub enum AdminError {
@@ -45,7 +48,24 @@ pub async fn create_topics(
             Err((topic, code)) => return Err(AdminError::NotCreated { topic, code }),
         }
     }
+    wait_for_topics(config, topics).await;
     Ok(())
+}
+
+/// A topic is created before every broker knows it, and what starts next would not find it. The wait ends in any case: who
+/// needs the topics asks again and says which is missing.
+async fn wait_for_topics(config: &ClientConfig, topics: &[(&str, u32)]) {
+    for _ in 0..VISIBLE_TRIES {
+        let (config, names) = (config.clone(), topics.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>());
+        let asked = tokio::task::spawn_blocking(move || {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            partition_counts(&config, &names)
+        });
+        match asked.await {
+            Ok(Ok(counts)) if counts.iter().any(Option::is_none) => tokio::time::sleep(VISIBLE_PAUSE).await,
+            _ => return,
+        }
+    }
 }
 
 /// Number of partitions of a topic, `None` when it does not exist. Blocks.
