@@ -89,33 +89,47 @@ impl Found {
         if self.new.is_empty() {
             return false;
         }
-        for place in 0..self.new.len() {
-            let MaskSpan { start, end, kind } = self.new[place];
-            self.new[place] = MaskSpan { start: self.original(start).0, end: self.original(end).1, kind };
-        }
+        self.place_new();
+        let mut next = 0;
         let new = &self.new;
-        self.spans.retain(|span| !new.iter().any(|new| new.start < span.end && span.start < new.end));
+        self.spans.retain(|span| {
+            while new.get(next).is_some_and(|new| new.end <= span.start) {
+                next += 1;
+            }
+            new.get(next).is_none_or(|new| new.start >= span.end)
+        });
         self.spans.append(&mut self.new);
         self.spans.sort_unstable_by_key(|span| span.start);
         true
     }
 
-    /// Where an offset of the masked text is in the text, as a start and as an end; inside a placeholder these are the
-    /// bounds of what it replaced.
-    fn original(&self, masked: usize) -> (usize, usize) {
-        let mut grown = 0isize; // masked text before the span is longer by this
-        for span in &self.spans {
-            let start = (span.start as isize + grown) as usize;
-            if masked <= start {
-                break;
+    /// Moves what was found in the masked text to where that is in the text; inside a placeholder, to the bounds of what it
+    /// replaced. Both lists are in order, so one way along them does: a hostile text may have a hundred thousand of each.
+    fn place_new(&mut self) {
+        let (mut at, mut grown) = (0, 0isize); // the masked text before the span is longer by this
+        let spans = &self.spans;
+        let mut original = |masked: usize| {
+            while let Some(span) = spans.get(at) {
+                let start = (span.start as isize + grown) as usize;
+                let length = span.kind.placeholder().len();
+                if masked <= start {
+                    break;
+                }
+                if masked < start + length {
+                    return (span.start, span.end);
+                }
+                grown += length as isize - (span.end - span.start) as isize;
+                at += 1;
             }
-            let length = span.kind.placeholder().len();
-            if masked < start + length {
-                return (span.start, span.end);
-            }
-            grown += length as isize - (span.end - span.start) as isize;
+            let offset = (masked as isize - grown) as usize;
+            (offset, offset)
+        };
+        let mut done = 0;
+        for new in &mut self.new {
+            new.start = original(new.start).0.max(done);
+            new.end = original(new.end).1.max(new.start);
+            done = new.end;
         }
-        let offset = (masked as isize - grown) as usize;
-        (offset, offset)
+        self.new.retain(|new| new.start < new.end);
     }
 }
